@@ -1,0 +1,1 @@
+"""Whole jobs: build, validate, inspect, and the command line."""

@@ -1,0 +1,1 @@
+"""PipelineOptions presets, one file an engine. Runners know no datasets."""

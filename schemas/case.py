@@ -1,0 +1,64 @@
+"""A case: one mask and every image that shares it, as paths relative to the dataset's root."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, order=True)
+class SourceFile:
+    """A raw file. `path` is POSIX and relative to the dataset's root; `stamp` is a cheap change mark.
+
+    `stamp` is the store's checksum or version where it has one, else the modification time. Together with `size`
+    it decides whether a record is trusted without reading the file; it never reaches a data file.
+    """
+
+    path: str
+    size: int
+    stamp: str
+
+
+@dataclass(frozen=True)
+class CaseImage:
+    """One image of a case: the number of its task, and the channel of a 4D file (None for 3D)."""
+
+    task: int
+    file: SourceFile
+    channel: int | None
+    upstream_name: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One mask with its images.
+
+    Attributes:
+        dataset: Dataset name.
+        case_id: "<group>/<case>" or "<case>"; unique within the dataset.
+        patient: Patient key; never on both sides of the patient-level split.
+        images: In task order.
+        masks: One multi-label file, or one binary file a label.
+        mask_labels: Label value of each file of `masks` for per-class masks, empty for a multi-label mask.
+    """
+
+    dataset: str
+    case_id: str
+    patient: str
+    images: tuple[CaseImage, ...]
+    masks: tuple[SourceFile, ...]
+    mask_labels: tuple[int, ...] = ()
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Every raw file of the case, each once, in order of path."""
+        return tuple(sorted({image.file for image in self.images} | set(self.masks)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Case:
+        images = tuple(CaseImage(**{**image, "file": SourceFile(**image["file"])}) for image in data["images"])
+        masks = tuple(SourceFile(**mask) for mask in data["masks"])
+        return Case(data["dataset"], data["case_id"], data["patient"], images, masks, tuple(data["mask_labels"]))

@@ -1,0 +1,85 @@
+"""Data faults: what is wrong with a raw file, as a reason code and a message from our own templates.
+
+An environment fault (I/O, memory, time) is any other exception; it is never turned into a dead letter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+REASONS = {
+    "image_missing": "mask without an image",
+    "mask_missing": "image without a mask",
+    "mask_incomplete": "{missing} of {expected} class files are missing",
+    "duplicate_case": "{count} files match the same case",
+    "bad_gzip": "gzip stream is damaged or truncated",
+    "trailing_data": "data after the end of the image",
+    "bad_header": "header is not valid {format}",
+    "bad_dims": "dimensions {dims} are not those of a 3D or 4D image",
+    "truncated": "{got} bytes of voxels, the header promises {expected}",
+    "dims_exceed_file": "header promises {expected} bytes, more than a file of {size} bytes can hold",
+    "volume_too_large": "{bytes} bytes decompressed, the limit is {limit}",
+    "unsupported_dtype": "voxel type {dtype} is not supported",
+    "unsupported_format": "no reader for files ending in {suffix}",
+    "bad_affine": "affine is not finite and invertible",
+    "bad_spacing": "voxel spacing {spacing_mm} mm is not finite and positive",
+    "channel_missing": "channel {channel} asked of an image with {channels}",
+    "shape_mismatch": "image shape {image} differs from mask shape {mask}",
+    "grid_mismatch": "image and mask grids are {distance_mm} mm apart, the limit is {limit_mm} mm",
+    "mask_not_integer": "mask holds values that are not integers",
+    "mask_negative": "mask holds negative values",
+    "mask_too_many_labels": "mask holds the value {value}, above 65,535",
+    "mask_empty": "mask holds no label",
+    "image_not_finite": "image holds no finite value",
+    "unbuilt": "the worker died {times} times with this case in hand",
+}
+
+
+class DataFault(Exception):
+    """Raw data that cannot be used. `reason` is a key of REASONS; `values` fill its template."""
+
+    def __init__(self, stage: str, reason: str, path: str = "", **values: object) -> None:
+        self.stage = stage
+        self.reason = reason
+        self.path = path
+        self.values = values
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        return REASONS[self.reason].format(**self.values)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (self.stage, self.reason, self.path, self.values))
+
+
+def _rebuild(stage: str, reason: str, path: str, values: dict[str, object]) -> DataFault:
+    return DataFault(stage, reason, path, **values)
+
+
+@dataclass(frozen=True, order=True)
+class DeadLetter:
+    """A case, or one image of it, left out of the release. `task` is 0 when the whole case is out."""
+
+    dataset: str
+    case_id: str
+    task: int
+    stage: str
+    reason: str
+    message: str
+    path: str
+
+
+DEAD_LETTER_SCHEMA = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("case_id", pa.string()),
+        ("task", pa.uint8()),
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("path", pa.string()),
+    ]
+)

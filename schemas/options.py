@@ -1,0 +1,57 @@
+"""What a user asks of a build; picklable, and the part that changes slice rows goes into every shard's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medvision.schemas.rules import RULES, Rules
+
+PLANES = ("sagittal", "coronal", "axial")
+"""Plane name by slice_dim: the axis of a RAS+ volume that is cut across."""
+FORMATS = ("parquet", "webdataset")
+IMAGES = ("png16", "png8", "none")
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """One build: where from, where to, and by which rules.
+
+    Attributes:
+        raw: Root that holds one folder a dataset; a local path or fsspec URL.
+        out: Root of the release; a local path or fsspec URL.
+        datasets: Names, sorted.
+        rules: Key of `RULES`.
+        planes: Subset of PLANES, in their order.
+        formats: Subset of FORMATS, in their order; the annotation files are always Parquet.
+        images: "png16" (exact where 16 bits can hold the values), "png8" (a window) or "none".
+        limit: Build only the first N cases of each dataset in case order; 0 builds all.
+        splits_from: Folder of published plan files to take numbered splits from; "" recomputes them.
+        progress_dir: Local folder for progress notes of the workers; "" writes none.
+        run_id: Names this run's attempts; never reaches a data file.
+    """
+
+    raw: str
+    out: str
+    datasets: tuple[str, ...]
+    rules: str = "1.4.0"
+    planes: tuple[str, ...] = PLANES
+    formats: tuple[str, ...] = FORMATS
+    images: str = "png16"
+    limit: int = 0
+    splits_from: str = ""
+    replace: bool = False
+    progress_dir: str = ""
+    run_id: str = "run"
+
+    @property
+    def rule_table(self) -> Rules:
+        return RULES[self.rules]
+
+    def shard_switches(self) -> dict[str, object]:
+        """Everything of the options that changes the bytes of a shard."""
+        return {
+            "planes": self.planes,
+            "formats": self.formats,
+            "images": self.images,
+            "rules": self.rule_table.slice_switches(),
+        }

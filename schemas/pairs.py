@@ -1,0 +1,72 @@
+"""Arrow schemas of the pairs: one row an image-annotation pair, as upstream counts them, with upstream's field names.
+
+A pair is (image, plane, slice, target, annotation kind). `single_instance` says whether upstream's default
+("single-instance") set holds it; `excluded_reason` says why not. The image is reached by `slice_file` and
+`slice_row`, or by joining `slice_id`.
+"""
+
+import pyarrow as pa
+
+KINDS = ("BoxSize", "MaskSize", "TumorLesionSize")
+"""Annotation kinds of this release, as they stand in config names (upstream reference b9)."""
+TASK_TYPES = {"BoxSize": "Box-Size", "MaskSize": "Mask-Size", "TumorLesionSize": "Tumor-Lesion-Size"}
+
+COMMON: list[tuple[str, pa.DataType]] = [
+    ("pair_id", pa.string()),
+    ("slice_id", pa.string()),
+    ("slice_file", pa.string()),  # relative to the release root
+    ("slice_row", pa.uint32()),
+    ("dataset_name", pa.string()),
+    ("taskID", pa.string()),  # "01": of the annotation kind, so lesion tasks count apart
+    ("taskType", pa.string()),
+    ("image_file", pa.string()),  # relative to the dataset's raw root
+    ("mask_file", pa.string()),
+    ("slice_dim", pa.uint8()),
+    ("slice_idx", pa.uint16()),
+    ("image_size_2d", pa.list_(pa.uint16())),  # rows, columns
+    ("pixel_size", pa.list_(pa.float64())),  # mm, same order
+    ("image_size_3d", pa.list_(pa.uint16())),
+    ("voxel_size", pa.list_(pa.float64())),
+    ("label", pa.uint16()),
+    ("label_name", pa.string()),
+    ("patient_side", pa.string()),
+    ("split_source", pa.string()),  # "recomputed", "published" or "patient_hash": where THIS pair's split is from
+    ("flags", pa.list_(pa.string())),
+    ("single_instance", pa.bool_()),
+    ("excluded_reason", pa.string()),  # "" or multiple_boxes, box_too_small, mask_too_small, multiple_clusters
+]
+
+BOUNDING_BOX = pa.struct(
+    [
+        ("min_coords", pa.list_(pa.uint16())),
+        ("max_coords", pa.list_(pa.uint16())),
+        ("center_coords", pa.list_(pa.uint16())),
+        ("dimensions", pa.list_(pa.uint16())),
+        ("sizes", pa.list_(pa.float64())),
+    ]
+)
+
+BIOMETRIC_PROFILE = pa.struct(
+    [
+        ("metric_type", pa.string()),
+        ("metric_map_name", pa.string()),
+        ("metric_key_major_axis", pa.string()),
+        ("metric_value_major_axis", pa.float64()),
+        ("metric_key_minor_axis", pa.string()),
+        ("metric_value_minor_axis", pa.float64()),
+        ("metric_unit", pa.string()),
+    ]
+)
+
+PAIR_SCHEMAS = {
+    "BoxSize": pa.schema([*COMMON, ("bounding_boxes", pa.list_(BOUNDING_BOX))]),
+    "MaskSize": pa.schema([*COMMON, ("pixel_count", pa.uint32()), ("ROI_area", pa.float64())]),
+    "TumorLesionSize": pa.schema(
+        [*COMMON, ("n_total_clusters", pa.uint32()), ("biometric_profile", pa.list_(BIOMETRIC_PROFILE))]
+    ),
+}
+
+
+def config_name(dataset: str, kind: str, task: int, plane: str, split: str) -> str:
+    """Upstream's config name, such as `MSD_BoxSize_Task08_Axial_Train` (upstream reference b9)."""
+    return f"{dataset}_{kind}_Task{task:02d}_{plane.capitalize()}_{split.capitalize()}"

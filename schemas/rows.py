@@ -1,0 +1,109 @@
+"""Arrow schema of a slice row: one image slice once, its geometry, and its annotations of every kind.
+
+Axes. Volumes are (x, y, z) in RAS+. A slice is the array `volume[i, :, :]`, `volume[:, i, :]` or `volume[:, :, i]`
+(slice_dim 0, 1, 2), never transposed: its rows r are the first remaining axis, its columns c the second.
+Every `_rc` pair is (r, c) in pixels of that array; every `_mm` pair is in the same order.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Raise when a column is added, removed or changes meaning: every shard is then built anew."""
+
+PAIR_F64 = pa.list_(pa.float64())
+PAIR_U16 = pa.list_(pa.uint16())
+
+BOX = pa.struct(
+    [
+        ("min_rc", PAIR_U16),  # first row and column inside the component
+        ("max_rc", PAIR_U16),  # last row and column inside it: INCLUSIVE, as upstream
+        ("center_rc", PAIR_U16),  # floor((min + max) / 2)
+        ("size_px", PAIR_U16),  # max - min + 1
+        ("size_mm", PAIR_F64),  # size_px * mask pixel spacing
+        ("pixel_count", pa.uint32()),  # pixels of the component
+        ("mask_image_ratio", pa.float64()),  # pixel_count / (height * width)
+    ]
+)
+"""One 4-connected 2D component of one label (upstream reference b3)."""
+
+SEGMENT = pa.struct(
+    [
+        ("label", pa.uint16()),
+        ("name", pa.string()),  # "" for a value that the dataset's table does not name
+        ("pixel_count", pa.uint32()),
+        ("area_mm2", pa.float64()),
+        ("boxes", pa.list_(BOX)),  # in raster order of each component's first pixel
+    ]
+)
+"""One label on one slice (upstream reference b2, b3)."""
+
+ELLIPSE = pa.struct(
+    [
+        ("pixel_count", pa.uint32()),
+        ("major_mm", pa.float64()),  # full length
+        ("minor_mm", pa.float64()),
+        ("center_rc", PAIR_F64),
+        ("major_end_rc", PAIR_F64),  # P1: of the major axis, the end with the larger row (tie: column)
+        ("major_start_rc", PAIR_F64),  # P2
+        ("minor_end_rc", PAIR_F64),  # P3
+        ("minor_start_rc", PAIR_F64),  # P4
+    ]
+)
+"""Conic fitted in mm to a cluster's outline through pixel centres (upstream reference b5, rules 1.4.0)."""
+
+LESION = pa.struct(
+    [
+        ("lesion_task", pa.uint8()),
+        ("label", pa.uint16()),
+        ("name", pa.string()),
+        ("n_total_clusters", pa.uint32()),  # 4-connected clusters before any floor or guard
+        ("ellipses", pa.list_(ELLIPSE)),  # those kept, in order of falling pixel_count
+    ]
+)
+"""One lesion task on one slice that shows its target."""
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+ANNOTATION_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("slice_id", pa.string()),  # unique in the release, at most 128 characters, no dot
+    ("dataset", pa.string()),
+    ("case_id", pa.string()),
+    ("patient", pa.string()),
+    ("task", pa.uint8()),  # upstream's detection and segmentation task of this image
+    ("side", pa.string()),  # patient-level split: "train" or "test"
+    ("split_source", pa.string()),  # "patient_hash"
+    ("modality", pa.string()),
+    ("unit", pa.string()),
+    ("plane", pa.string()),  # "sagittal", "coronal", "axial"
+    ("slice_dim", pa.uint8()),  # 0, 1, 2
+    ("slice_idx", pa.uint16()),
+    ("height", pa.uint16()),  # rows
+    ("width", pa.uint16()),  # columns
+    ("pixel_spacing_mm", PAIR_F64),  # (row step, column step) of the IMAGE
+    ("mask_pixel_spacing_mm", PAIR_F64),  # of the MASK: boxes and areas use this one
+    ("shape_xyz", PAIR_U16),
+    ("spacing_xyz_mm", PAIR_F64),
+    ("affine_ras", PAIR_F64),  # 16 numbers, row by row: voxel index (x, y, z, 1) to RAS mm
+    ("raw_axes", pa.string()),  # axis codes of the file before it was turned to RAS+, such as "LPS"
+    ("obliquity_deg", pa.float64()),  # largest angle between a voxel axis and its nearest anatomical axis
+    ("grid_mismatch_mm", pa.float64()),  # largest displacement of the 8 corner voxel centres, image against mask
+    ("overlap_voxels", pa.uint64()),  # voxels claimed by two class files; 0 for multi-label masks
+    ("flags", pa.list_(pa.string())),
+    ("source_path", pa.string()),  # POSIX, relative to the dataset's root
+    ("source_channel", pa.int16()),  # -1 for a 3D file
+    ("mask_path", pa.string()),  # of per-class masks, their folder
+    ("upstream_name", pa.string()),
+    ("intensity_scale", pa.float64()),  # value = stored * intensity_scale + intensity_offset
+    ("intensity_offset", pa.float64()),
+    ("intensity_max_error", pa.float64()),  # 0 when the stored values are exact
+    ("intensity_clipped", pa.uint64()),  # voxels of the volume clipped at p99.99
+    ("intensity_invalid", pa.uint64()),  # NaN and Inf voxels of the volume, stored as 65,535
+    ("header_slope", pa.float64()),  # scl_slope and scl_inter of the file, already applied
+    ("header_intercept", pa.float64()),
+    ("segments", pa.list_(SEGMENT)),  # in order of label
+    ("lesions", pa.list_(LESION)),  # in order of lesion_task
+]
+"""Columns of `annotations/`; `data/` has the image before them."""
+
+ANNOTATION_SCHEMA = pa.schema(ANNOTATION_FIELDS)
+DATA_SCHEMA = pa.schema([("image", IMAGE), *ANNOTATION_FIELDS])

@@ -1,0 +1,1 @@
+"""One declarative table per public dataset."""
