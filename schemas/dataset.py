@@ -81,6 +81,8 @@ class Dataset:
         redistribute: Whether the stricter reading allows its images in a public copy.
         access: "open", "registration" or "gated".
         images_published, masks_published: Number of 3D images and masks upstream lists.
+        spacing_in_header: Whether this publisher's affines have columns of length 1 and only the header's voxel sizes
+            are true; such an affine is then scaled by them.
         bucket_bits: k; each side of the patient-level split has 2^k shards, about 256 MB each for the full dataset.
     """
 
@@ -100,6 +102,7 @@ class Dataset:
     bucket_bits: int
     tasks: tuple[Task, ...]
     lesion_tasks: tuple[LesionTask, ...] = field(default=())
+    spacing_in_header: bool = False
 
     def task(self, number: int) -> Task:
         for task in self.tasks:

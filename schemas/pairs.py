@@ -30,10 +30,16 @@ COMMON: list[tuple[str, pa.DataType]] = [
     ("label", pa.uint16()),
     ("label_name", pa.string()),
     ("patient_side", pa.string()),
-    ("split_source", pa.string()),  # "recomputed", "published" or "patient_hash": where THIS pair's split is from
+    (
+        "split_source",
+        pa.string(),
+    ),  # "recomputed", "published" or "patient_hash": where THIS pair's split is from
     ("flags", pa.list_(pa.string())),
     ("single_instance", pa.bool_()),
-    ("excluded_reason", pa.string()),  # "" or multiple_boxes, box_too_small, mask_too_small, multiple_clusters
+    (
+        "excluded_reason",
+        pa.string(),
+    ),  # "" or multiple_boxes, box_too_small, mask_too_small, multiple_clusters
 ]
 
 BOUNDING_BOX = pa.struct(

@@ -85,6 +85,18 @@ class ShardRecord:
         )
 
 
+@dataclass(frozen=True, order=True)
+class PublishedFile:
+    """A row of `files.parquet`."""
+
+    path: str
+    kind: str
+    dataset: str
+    bytes: int
+    rows: int
+    sha256: str
+
+
 SOURCE_SCHEMA = pa.schema(
     [
         ("dataset", pa.string()),

@@ -86,7 +86,10 @@ ANNOTATION_FIELDS: list[tuple[str, pa.DataType]] = [
     ("affine_ras", PAIR_F64),  # 16 numbers, row by row: voxel index (x, y, z, 1) to RAS mm
     ("raw_axes", pa.string()),  # axis codes of the file before it was turned to RAS+, such as "LPS"
     ("obliquity_deg", pa.float64()),  # largest angle between a voxel axis and its nearest anatomical axis
-    ("grid_mismatch_mm", pa.float64()),  # largest displacement of the 8 corner voxel centres, image against mask
+    (
+        "grid_mismatch_mm",
+        pa.float64(),
+    ),  # largest displacement of the 8 corner voxel centres, image against mask
     ("overlap_voxels", pa.uint64()),  # voxels claimed by two class files; 0 for multi-label masks
     ("flags", pa.list_(pa.string())),
     ("source_path", pa.string()),  # POSIX, relative to the dataset's root

@@ -12,7 +12,7 @@ _PUBLIC = {
     "render": "medvision.transforms.render",
     "open_release": "medvision.pipelines.release",
 }
-__all__ = ["__version__", "open_release", "render"]  # noqa: F822 (loaded by __getattr__)
+__all__ = ["__version__", "open_release", "render"]
 
 
 def __getattr__(name: str) -> Any:

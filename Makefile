@@ -1,0 +1,53 @@
+# make demo    build a miniature release from miniature raw archives
+# make test    everything the project checks
+# PYTHON=python3.12 make demo    with another interpreter
+
+PYTHON ?= python3
+UV ?= uv
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TYPED := $(VENV)/typecheck
+DATASETS := ACDC KiTS23 MSD TotalSegmentator
+
+.PHONY: venv demo test lint types lock clean
+.DEFAULT_GOAL := demo
+
+venv: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "MedVision needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not: try 'make PYTHON=python3.12 ...'" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv
+	$(BIN)/python tests/miniature.py demo/raw
+	$(BIN)/medvision build $(DATASETS) --raw demo/raw --out demo/release
+	$(BIN)/medvision validate demo/release
+	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
+
+test: lint types
+	$(BIN)/python -m pytest -q
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Type checkers do not see through the editable install, so they read a plain one. `build` goes first: setuptools
+# would otherwise install modules that were deleted since.
+types: venv
+	@rm -rf build $(TYPED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(TYPED) .
+	@rm -rf build
+	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
+
+lock:
+	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

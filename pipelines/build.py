@@ -1,0 +1,38 @@
+"""The build: one pipeline for any number of datasets."""
+
+import apache_beam as beam
+
+from medvision.pipelines.steps import (
+    DEAD,
+    AssignSplits,
+    BuildShards,
+    MatchCases,
+    PlanShards,
+    PublishRelease,
+    Tables,
+)
+from medvision.schemas.options import BuildOptions
+
+
+def build_release(
+    pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions
+) -> beam.PCollection[dict[str, object]]:
+    """Wire a release from raw archives to manifest.
+
+    Args:
+        pipeline: Where to add the steps; running it is the caller's.
+        datasets: Tables, sorted by name, without doubles.
+        options: From where, to where, by which rules.
+
+    Returns:
+        A collection of one element: the manifest that was written.
+    """
+    matched = pipeline | "Match cases" >> MatchCases(datasets, options)
+    splits = matched.cases | "Assign splits" >> AssignSplits(datasets, options)
+    return (
+        matched.cases
+        | "Plan shards" >> PlanShards(datasets, options)
+        | "Spread shards" >> beam.Reshuffle()  # else fusion builds a dataset's shards in one process
+        | "Build shards" >> BuildShards(datasets, options)
+        | "Publish" >> PublishRelease(datasets, options, splits, matched[DEAD])
+    )

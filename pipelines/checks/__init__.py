@@ -1,0 +1,1 @@
+"""The checks that `validate` runs, one kind of promise a file."""

@@ -1,0 +1,68 @@
+"""One publish into a folder at a time: a create-only lock file."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+
+from medvision.schemas.record import SHARD_STORE
+from medvision.transforms.store import Store
+
+LOCK = f"{SHARD_STORE}/publish.lock"
+STALE_SECONDS = 3600
+
+
+class PublishLocked(RuntimeError):
+    """Another build is publishing into the same folder."""
+
+
+class PublishLock:
+    """Held by run id, so that a retried step of the same run passes. A holder on this host that is dead, or on
+    another host and older than an hour, has lost it."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+
+    def take(self) -> None:
+        """Raises PublishLocked while another run holds it."""
+        mine = json.dumps({"run": self.run_id, "host": socket.gethostname(), "pid": os.getpid()}).encode()
+        for _ in range(2):
+            if self.store.create(LOCK, mine):
+                return
+            holder = self._holder()
+            if holder.get("run") == self.run_id:
+                return
+            if holder and not self._is_stale(holder):
+                break
+            self.store.remove(LOCK)
+        raise PublishLocked(
+            f"another build is publishing into {self.store.url}; wait for it, or remove {LOCK} if it is gone"
+        )
+
+    def release(self) -> None:
+        if self._holder().get("run") == self.run_id:
+            self.store.remove(LOCK)
+
+    def _holder(self) -> dict[str, object]:
+        try:
+            return dict(json.loads(self.store.read(LOCK)))
+        except FileNotFoundError:
+            return {}
+
+    def _is_stale(self, holder: dict[str, object]) -> bool:
+        if holder.get("host") == socket.gethostname() and self.store.local:
+            return not _alive(int(str(holder["pid"])))
+        return time.time() - self.store.modified(LOCK) > STALE_SECONDS
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,193 @@
+"""The command line: `medvision datasets | build | validate | inspect`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import medvision
+from medvision.schemas.options import FORMATS, IMAGES, PLANES, BuildOptions
+from medvision.schemas.rules import RULES
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the return value is the exit code: 0 done, 1 failed or incomplete, 2 cannot start."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "build":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.ERROR)
+    console, errors = Console(), Console(stderr=True)
+    try:
+        return int(arguments.run(arguments, rest, console))
+    except (ValueError, FileNotFoundError) as error:
+        errors.print(f"medvision {arguments.command}: {error}", style="red", markup=False, soft_wrap=True)
+        return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="medvision", description="Regenerate MedVision dataset releases from raw public archives."
+    )
+    parser.add_argument("--version", action="version", version=f"medvision {medvision.__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the log of Beam and its workers")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    datasets = commands.add_parser("datasets", help="list the supported datasets")
+    datasets.add_argument("--json", action="store_true", help="print JSON")
+    datasets.set_defaults(run=_datasets)
+
+    build = commands.add_parser(
+        "build", help="build a release", epilog="Options that are not listed here are passed to Beam."
+    )
+    build.add_argument("datasets", nargs="+", metavar="DATASET")
+    build.add_argument("--raw", required=True, metavar="ROOT", help="folder or URL with one folder a dataset")
+    build.add_argument("--out", required=True, help="folder or URL of the release")
+    build.add_argument("--rules", choices=sorted(RULES), default="1.4.0")
+    build.add_argument("--planes", type=_subset(PLANES), default=PLANES, help="comma-separated: %(default)s")
+    build.add_argument(
+        "--formats", type=_subset(FORMATS), default=FORMATS, help="comma-separated: %(default)s"
+    )
+    build.add_argument("--images", choices=IMAGES, default="png16")
+    build.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1), metavar="N")
+    build.add_argument(
+        "--limit", type=_positive, default=0, metavar="N", help="first N cases of each dataset"
+    )
+    build.add_argument(
+        "--splits-from", default="", metavar="DIR", help="published plan files to take splits from"
+    )
+    build.add_argument("--strict", action="store_true", help="exit 1 when any case was left out")
+    build.add_argument("--replace", action="store_true", help="replace another release that stands in OUT")
+    build.add_argument("--runner", choices=["direct"], default="direct")
+    build.set_defaults(run=_build)
+
+    validate = commands.add_parser("validate", help="check a release")
+    validate.add_argument("out", metavar="OUT")
+    level = validate.add_mutually_exclusive_group()
+    level.add_argument("--quick", dest="level", action="store_const", const="quick", default="normal")
+    level.add_argument("--deep", dest="level", action="store_const", const="deep", help="decode every image")
+    validate.set_defaults(run=_validate)
+
+    inspect = commands.add_parser("inspect", help="show one row of a release")
+    inspect.add_argument("out", metavar="OUT")
+    inspect.add_argument("row_id", metavar="ROW_ID", help="a slice_id")
+    inspect.set_defaults(run=_inspect)
+    return parser
+
+
+def _datasets(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from medvision.sources.registry import DATASETS
+
+    rows = [
+        {
+            "name": dataset.name,
+            "modalities": sorted({task.modality for task in dataset.tasks}),
+            "tasks": len(dataset.tasks),
+            "lesion_tasks": len(dataset.lesion_tasks),
+            "licence": dataset.licence,
+            "access": dataset.access,
+            "images_published": dataset.images_published,
+            "masks_published": dataset.masks_published,
+            "homepage": dataset.homepage,
+        }
+        for dataset in DATASETS.values()
+    ]
+    if arguments.json:
+        console.print_json(json.dumps(rows))
+        return OK
+    table = Table("dataset", "modality", "tasks", "lesion tasks", "images", "masks", "access", "licence")
+    for row in rows:
+        numbers = [
+            f"{row[name]:,}" for name in ("tasks", "lesion_tasks", "images_published", "masks_published")
+        ]
+        modalities = ", ".join(row["modalities"])  # type: ignore[arg-type]
+        table.add_row(str(row["name"]), modalities, *numbers, str(row["access"]), str(row["licence"]))
+    console.print(table)
+    return OK
+
+
+def _build(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from medvision.pipelines.run import run_build
+
+    options = BuildOptions(
+        raw=arguments.raw,
+        out=arguments.out,
+        datasets=tuple(arguments.datasets),
+        rules=arguments.rules,
+        planes=arguments.planes,
+        formats=arguments.formats,
+        images=arguments.images,
+        limit=arguments.limit,
+        splits_from=arguments.splits_from,
+        replace=arguments.replace,
+    )
+    manifest = run_build(options, arguments.workers, rest, console)
+    left_out = _show_release(manifest, arguments.out, console)
+    if not manifest["complete"]:
+        console.print(f"incomplete: {len(manifest['unbuilt'])} cases unbuilt; build again to try them")
+        return FAILED
+    return FAILED if arguments.strict and left_out else OK
+
+
+def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
+    """Print the summary table; returns the number of dead letters."""
+    table = Table("dataset", "cases", "slices", "box pairs", "mask pairs", "lesion pairs", "MB", "left out")
+    left_out = 0
+    for name, item in manifest["datasets"].items():
+        dead, pairs = item["dead_letters"], item["pairs"]
+        left_out += sum(dead.values())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in dead.items())
+        counts = [
+            item["cases"],
+            item["slices"],
+            *(pairs.get(k, 0) for k in ("BoxSize", "MaskSize", "TumorLesionSize")),
+        ]
+        table.add_row(name, *(f"{count:,}" for count in counts), f"{item['bytes'] / 1e6:.1f}", reasons or "-")
+    console.print(table)
+    console.print(
+        f"release by rules {manifest['rules']} in {out}: start with README.md there", soft_wrap=True
+    )
+    return left_out
+
+
+def _validate(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from medvision.pipelines.validate import report_lines, validate_release
+
+    report = validate_release(arguments.out, arguments.level)
+    for line in report_lines(report):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return OK if report.ok else FAILED
+
+
+def _inspect(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from medvision.pipelines.inspect import inspect_row
+
+    for line in inspect_row(arguments.out, arguments.row_id):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return OK
+
+
+def _subset(allowed: tuple[str, ...]) -> Any:
+    def parse(text: str) -> tuple[str, ...]:
+        asked = {part.strip() for part in text.split(",") if part.strip()}
+        unknown = asked - set(allowed)
+        if unknown or not asked:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(allowed)}")
+        return tuple(name for name in allowed if name in asked)
+
+    return parse
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)

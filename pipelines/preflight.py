@@ -1,0 +1,111 @@
+"""Checks before a build starts: the raw folders are there, the release folder fits, the disk is large enough."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from medvision.schemas.dataset import Dataset
+from medvision.schemas.options import BuildOptions
+from medvision.schemas.record import MANIFEST
+from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.plan import bucket_of
+from medvision.transforms.store import Store
+
+IMAGE_SHARE = {"png16": 1.1, "png8": 0.5, "none": 0.02}
+"""Bytes out a plane and format for each byte of a gzipped raw image (measured on CT and MRI, rounded up)."""
+PLAIN_SHARE = 0.5
+"""The same for an uncompressed raw file, per byte."""
+
+
+class PreflightError(ValueError):
+    """The build cannot start; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What the build is about to do.
+
+    Attributes:
+        cases, shards: Numbers to be built.
+        bytes_estimated: Upper estimate of what the release will hold.
+    """
+
+    cases: int
+    shards: int
+    bytes_estimated: int
+
+
+def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight:
+    """Raises PreflightError when the build cannot succeed as asked."""
+    _check_release(options)
+    fs, root = fsspec.core.url_to_fs(options.raw)
+    cases, buckets, estimate = 0, set(), 0.0
+    for dataset in datasets:
+        folder = f"{root.rstrip('/')}/{dataset.name}"
+        if not fs.isdir(folder):
+            raise PreflightError(f"{options.raw} has no folder {dataset.name}; unpack the dataset there")
+        matched = match_cases(dataset, list_sources(fs, folder)).cases[: options.limit or None]
+        if not matched:
+            raise PreflightError(
+                f"no case of {dataset.name} found below {options.raw}/{dataset.name}; its images are expected as "
+                f"{dataset.tasks[0].image}"
+            )
+        cases += len(matched)
+        buckets |= {bucket_of(case, dataset.bucket_bits) for case in matched}
+        for case in matched:
+            for image in {image.file for image in case.images}:
+                share = IMAGE_SHARE[options.images] if image.path.endswith("gz") else PLAIN_SHARE
+                estimate += image.size * share * len(options.planes) * len(options.formats)
+    _check_space(options, int(estimate))
+    return Preflight(cases, len(buckets), int(estimate))
+
+
+def peek_manifest(store: Store) -> dict[str, Any] | None:
+    """The manifest that stands in a folder, None without one."""
+    return dict(json.loads(store.read(MANIFEST))) if store.exists(MANIFEST) else None
+
+
+def _check_release(options: BuildOptions) -> None:
+    """A folder keeps one release: the same datasets, rules and switches, unless `replace` is asked."""
+    standing = peek_manifest(Store(options.out))
+    if standing is None or options.replace:
+        return
+    held = sorted(standing.get("datasets", {}))
+    if held != list(options.datasets):
+        raise PreflightError(
+            f"{options.out} holds a release of {', '.join(held)}; name the same datasets, choose another folder, or "
+            "pass --replace"
+        )
+    if standing.get("rules") != options.rules:
+        raise PreflightError(
+            f"{options.out} holds a release by rules {standing.get('rules')}, not {options.rules}; choose another "
+            "folder, or pass --replace"
+        )
+
+
+def _check_space(options: BuildOptions, estimate: int) -> None:
+    store = Store(options.out)
+    if not store.local:
+        return
+    place = Path(store.root)
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free + _held(store)
+    if estimate > free:
+        raise PreflightError(
+            f"the release may take {estimate / 1e9:.1f} GB and {options.out} has {free / 1e9:.1f} GB left; free some "
+            "space, or build fewer planes, formats or datasets"
+        )
+
+
+def _held(store: Store) -> int:
+    """Bytes already built, which need no further space."""
+    base = Path(store.root) / ".shards"
+    return sum(path.stat().st_size for path in base.rglob("*") if path.is_file()) if base.exists() else 0

@@ -1,0 +1,222 @@
+"""Publish: shards get their names, pairs and tables are written, the manifest comes last.
+
+Each function is one step of the pipeline and may be run again after an interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medvision.pipelines.card import write_card
+from medvision.pipelines.lock import PublishLock
+from medvision.schemas.dataset import Dataset
+from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
+from medvision.schemas.options import BuildOptions
+from medvision.schemas.record import (
+    FILE_SCHEMA,
+    FILES_TABLE,
+    MANIFEST,
+    PUBLISHING,
+    SHARD_STORE,
+    SOURCE_SCHEMA,
+    SOURCES_TABLE,
+    PublishedFile,
+    ShardRecord,
+)
+from medvision.schemas.rows import SCHEMA_VERSION
+from medvision.transforms.pair_files import PairFiles
+from medvision.transforms.pairs import pair_groups
+from medvision.transforms.plan import ALGORITHM_VERSION
+from medvision.transforms.split import NumberedSplit
+from medvision.transforms.store import Store
+from medvision.transforms.write import EXTENSIONS, ParquetFile, dead_letter_rows
+
+GARBAGE_SECONDS = 24 * 3600
+PUBLISHED_KINDS = ("annotations", "data", "webdataset")
+FORMAT = "medvision-release"
+
+
+def begin(records: list[ShardRecord], options: BuildOptions) -> list[ShardRecord]:
+    """Take the lock and mark the folder as being published; returns the records in order of shard."""
+    store = Store(options.out)
+    PublishLock(store, options.run_id).take()
+    store.replace(PUBLISHING, b"A publish is under way, or was interrupted: run the same build again.\n")
+    store.remove(MANIFEST)
+    return sorted(records, key=lambda r: (r.shard.dataset, r.shard.side, r.shard.bucket))
+
+
+def publish_shard(record: ShardRecord, options: BuildOptions) -> list[PublishedFile]:
+    """Give a shard's files their published names."""
+    store = Store(options.out)
+    shard = record.shard
+    published = []
+    for file in record.files:
+        if file.kind not in PUBLISHED_KINDS:
+            continue
+        path = shard_path(record, file.kind)
+        store.link(file.path, path)
+        published.append(PublishedFile(path, file.kind, shard.dataset, file.bytes, file.rows, file.sha256))
+    return published
+
+
+def shard_path(record: ShardRecord, kind: str) -> str:
+    """Published path of a shard's file."""
+    return f"{kind}/{record.shard.dataset}/{record.shard.name}.{EXTENSIONS[kind]}"
+
+
+def write_pairs(
+    kind: str, records: list[ShardRecord], splits: NumberedSplit, options: BuildOptions
+) -> list[PublishedFile]:
+    """Pairs of one annotation kind of one dataset: one streaming pass over its annotation files."""
+    store = Store(options.out)
+    dataset = records[0].shard.dataset
+    with PairFiles(store, dataset, kind) as files:
+        for record in sorted(records, key=lambda r: (r.shard.side, r.shard.bucket)):
+            kinds = {file.kind: file.path for file in record.files}
+            if "annotations" not in kinds:
+                continue
+            slice_file = shard_path(record, "data" if "data" in kinds else "annotations")
+            with store.fs.open(store.path(kinds["annotations"]), "rb") as raw:
+                parquet, first = pq.ParquetFile(raw), 0
+                for group in range(parquet.num_row_groups):
+                    rows = parquet.read_row_group(group)
+                    for pairs in pair_groups(rows, kind, slice_file, first, splits, options.rule_table):
+                        files.add(pairs)
+                    first += rows.num_rows
+    return files.published
+
+
+def finish(
+    records: list[ShardRecord],
+    files: list[PublishedFile],
+    letters: list[DeadLetter],
+    datasets: tuple[Dataset, ...],
+    options: BuildOptions,
+) -> dict[str, object]:
+    """Write the tables, the card and, last, the manifest; collect garbage; returns the manifest."""
+    store = Store(options.out)
+    records = sorted(records, key=lambda r: (r.shard.dataset, r.shard.side, r.shard.bucket))
+    files = sorted([*files, *_write_dead_letters(store, records, letters)])
+    tables = {SOURCES_TABLE: _write_sources(store, records), FILES_TABLE: _write_files(store, files)}
+    summary = {d.name: _summary(d.name, records, files, letters) for d in datasets}
+    unbuilt = sorted(f"{r.shard.dataset}/{case}" for r in records for case in r.unbuilt)
+    card = write_card(store, datasets, files, summary, options)
+    manifest: dict[str, object] = {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "algorithm_version": ALGORITHM_VERSION,
+        "complete": not unbuilt,
+        "unbuilt": unbuilt,
+        "rules": options.rules,
+        "switches": options.shard_switches(),
+        "limit": options.limit,
+        "datasets": summary,
+        "tables": tables,
+        "card": card,
+    }
+    store.replace(MANIFEST, (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
+    store.remove(PUBLISHING)
+    _collect_garbage(store, {file.path for file in files}, records)
+    PublishLock(store, options.run_id).release()
+    return manifest
+
+
+def _write_dead_letters(
+    store: Store, records: list[ShardRecord], letters: list[DeadLetter]
+) -> list[PublishedFile]:
+    rows: dict[str, list[dict[str, object]]] = {}
+    for row in dead_letter_rows(letters):
+        rows.setdefault(row["dataset"], []).append(row)
+    for table in _shard_tables(store, records, "dead_letters"):
+        for row in table.to_pylist():
+            rows.setdefault(row["dataset"], []).append(row)
+    published = []
+    for dataset, found in sorted(rows.items()):
+        path = f"dead_letters/{dataset}.parquet"
+        found.sort(key=lambda row: tuple(str(value) for value in row.values()))
+        with store.writing(path) as out:
+            file = ParquetFile(out, DEAD_LETTER_SCHEMA)
+            file.write(pa.Table.from_pylist(found, schema=DEAD_LETTER_SCHEMA))
+            file.close()
+        published.append(
+            PublishedFile(path, "dead_letters", dataset, out.count, len(found), out.digest.hexdigest())
+        )
+    return published
+
+
+def _write_sources(store: Store, records: list[ShardRecord]) -> dict[str, object]:
+    with store.writing(SOURCES_TABLE) as out:
+        file = ParquetFile(out, SOURCE_SCHEMA)
+        for table in _shard_tables(store, records, "sources"):
+            file.write(table)
+        file.close()
+    return {"bytes": out.count, "rows": file.rows, "sha256": out.digest.hexdigest()}
+
+
+def _write_files(store: Store, files: list[PublishedFile]) -> dict[str, object]:
+    rows = [{name: getattr(item, name) for name in FILE_SCHEMA.names} for item in files]
+    with store.writing(FILES_TABLE) as out:
+        file = ParquetFile(out, FILE_SCHEMA)
+        file.write(pa.Table.from_pylist(rows, schema=FILE_SCHEMA))
+        file.close()
+    return {"bytes": out.count, "rows": len(rows), "sha256": out.digest.hexdigest()}
+
+
+def _shard_tables(store: Store, records: list[ShardRecord], kind: str) -> Iterable[pa.Table]:
+    for record in records:
+        for file in record.files:
+            if file.kind == kind:
+                with store.fs.open(store.path(file.path), "rb") as raw:
+                    yield pq.ParquetFile(raw).read()
+
+
+def _summary(
+    name: str, records: list[ShardRecord], files: list[PublishedFile], letters: list[DeadLetter]
+) -> dict[str, object]:
+    total: Counter[str] = Counter()
+    mine = [record for record in records if record.shard.dataset == name]
+    for record in mine:
+        total.update(record.counts)
+    for letter in letters:
+        if letter.dataset == name:
+            total[f"dead.{letter.reason}"] += 1
+    return {
+        "cases": total["cases"],
+        "slices": total["slices"],
+        "boxes": total["boxes"],
+        "ellipses": total["ellipses"],
+        "shards": len(mine),
+        "bytes": sum(file.bytes for file in files if file.dataset == name),
+        "pairs": {k.removeprefix("pairs."): v for k, v in sorted(total.items()) if k.startswith("pairs.")},
+        "dead_letters": {
+            k.removeprefix("dead."): v for k, v in sorted(total.items()) if k.startswith("dead.")
+        },
+    }
+
+
+def _collect_garbage(store: Store, published: set[str], records: list[ShardRecord]) -> None:
+    """Remove what an older release left under published folders, and attempts that no record of this build names.
+
+    Shards of other builds stay for a day, since another build may be using them.
+    """
+    for folder in (*PUBLISHED_KINDS, "pairs", "dead_letters"):
+        for name in store.names(folder):
+            if name not in published:
+                store.remove(name)
+    live_keys = {record.shard.key for record in records}
+    live = {file.path for record in records for file in record.files}
+    live |= {record.shard.plan for record in records}
+    live |= {f"{SHARD_STORE}/{r.shard.key}/record-{r.shard.fingerprint}.json" for r in records}
+    oldest = time.time() - GARBAGE_SECONDS
+    for name in store.names(SHARD_STORE):
+        if name in live:
+            continue
+        key = name.split("/")[1]
+        if key in live_keys or store.modified(name) < oldest:
+            store.remove(name)

@@ -1,0 +1,134 @@
+"""Open a published release, local or remote, and find a slice in it without reading other images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from io import BufferedIOBase
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from medvision.pipelines.lookup import read_row, rows_holding
+from medvision.schemas.record import FILES_TABLE, MANIFEST, PUBLISHING
+from medvision.schemas.rows import SCHEMA_VERSION
+
+FORMAT = "medvision-release"
+
+
+class ReleaseError(ValueError):
+    """A folder that is no readable release, or a name that the release does not hold."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A row of `files.parquet`. `path` is relative to the root; `rows` counts the samples of a tar."""
+
+    path: str
+    kind: str
+    dataset: str
+    bytes: int
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SliceLocation:
+    """Row `row`, from 0, of the file `annotations` and of the file `data`, "" where there is none."""
+
+    annotations: str
+    data: str
+    row: int
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """A published release. `root` is its path on `fs`; `manifest` the parsed `manifest.json`."""
+
+    url: str
+    root: str
+    fs: AbstractFileSystem
+    manifest: dict[str, Any]
+
+    @cached_property
+    def _listed(self) -> tuple[PublishedFile, ...]:
+        columns = list(PublishedFile.__dataclass_fields__)
+        return tuple(PublishedFile(**row) for row in self.parquet(FILES_TABLE).read(columns).to_pylist())
+
+    def files(self, kind: str | None = None, dataset: str | None = None) -> list[PublishedFile]:
+        """Files that the release lists, in order of path; None takes every kind or dataset."""
+        chosen = (f for f in self._listed if kind in (None, f.kind) and dataset in (None, f.dataset))
+        return sorted(chosen, key=lambda file: file.path)
+
+    def locate(self, path: str) -> str:
+        """Full path on `fs` of a path relative to the root. Raises ReleaseError when it leaves the root."""
+        parts = PurePosixPath(path)
+        if not path or "\\" in path or parts.is_absolute() or ".." in parts.parts:
+            raise ReleaseError(f"{path!r} is not a path inside the release")
+        return f"{self.root}/{path}"
+
+    def open(self, path: str) -> BufferedIOBase:
+        """The file as a binary stream; `path` is relative to the release root."""
+        return self.fs.open(self.locate(path), "rb")
+
+    def parquet(self, path: str, stream: bool = False) -> pq.ParquetFile:
+        """The Parquet file; `stream` reads it page by page, so that a batch costs the memory of a batch."""
+        options = {"pre_buffer": False, "buffer_size": 1 << 20} if stream else {}
+        return pq.ParquetFile(self.locate(path), filesystem=self.fs, **options)
+
+    def find_slice(self, slice_id: str) -> SliceLocation:
+        """Where the slice stands. Raises ReleaseError when the release does not hold it."""
+        data = {file.path for file in self.files("data")}
+        for file in self.files("annotations"):
+            if not slice_id.startswith(slice_prefix(file.dataset)):
+                continue
+            for row in rows_holding(self.parquet(file.path), "slice_id", slice_id):
+                twin = "data" + file.path.removeprefix("annotations")
+                return SliceLocation(file.path, twin if twin in data else "", row)
+        names = ", ".join(sorted({file.dataset for file in self.files("annotations")}))
+        raise ReleaseError(f"no slice {slice_id!r} in {self.url}; its datasets are {names or 'none'}")
+
+    def find_row(self, slice_id: str) -> dict[str, Any]:
+        """The slice's row of `data/` with its encoded image, or of `annotations/` if it has no data file.
+
+        Reads one row group up to that row, page by page, and keeps no other row's image. Raises ReleaseError
+        when the release does not hold the slice.
+        """
+        where = self.find_slice(slice_id)
+        return read_row(self.parquet(where.data or where.annotations, stream=True), where.row)
+
+
+def open_release(url: str) -> Release:
+    """Open a release by local path or fsspec URL.
+
+    Raises:
+        ReleaseError: No manifest, an interrupted publish, or a release made by a newer version.
+    """
+    fs, root = url_to_fs(url)
+    fs.invalidate_cache()
+    root = root.rstrip("/")
+    if fs.exists(f"{root}/{PUBLISHING}"):
+        raise ReleaseError(f"{url} holds an interrupted publish; run the same build again to finish it")
+    try:
+        manifest = json.loads(fs.cat_file(f"{root}/{MANIFEST}"))
+    except FileNotFoundError:
+        raise ReleaseError(f"{url} has no {MANIFEST}; give the folder that a finished build wrote") from None
+    except ValueError:
+        raise ReleaseError(f"{url}/{MANIFEST} is not JSON; copy it again or publish again") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ReleaseError(f"{url}/{MANIFEST} does not say format {FORMAT!r}; this is another kind of folder")
+    version = manifest.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ReleaseError(
+            f"{url} has schema version {version}, this program reads up to {SCHEMA_VERSION}; upgrade it"
+        )
+    return Release(url=url, root=root, fs=fs, manifest=manifest)
+
+
+def slice_prefix(dataset: str) -> str:
+    """What every slice id of the dataset starts with: its name, dots replaced, and a hyphen."""
+    return dataset.replace(".", "_") + "-"

@@ -1,0 +1,230 @@
+"""The named steps of a build as PTransforms. They only wire; the work is in plain functions."""
+
+# No `from __future__ import annotations` here: Beam reads these hints to check the wiring.
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import fsspec
+
+from medvision.pipelines import publish
+from medvision.schemas.case import Case
+from medvision.schemas.dataset import Dataset
+from medvision.schemas.faults import DeadLetter
+from medvision.schemas.options import BuildOptions
+from medvision.schemas.pairs import KINDS
+from medvision.schemas.record import PublishedFile, Shard, ShardRecord
+from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.plan import Bucket, bucket_of, plan_shard
+from medvision.transforms.shard import build_shard
+from medvision.transforms.split import NumberedSplit, numbered_splits
+
+Tables = tuple[Dataset, ...]
+PairJob = tuple[str, list[ShardRecord]]
+
+DEAD = "dead"
+
+
+@dataclass
+class MatchCases(beam.PTransform):
+    """List each dataset's raw folder and pair its files: Cases, and dead letters under the tag `dead`."""
+
+    datasets: Tables
+    options: BuildOptions
+
+    def expand(self, pipeline: beam.Pipeline) -> Any:
+        return (
+            pipeline
+            | "Name datasets" >> beam.Create(list(self.datasets))
+            | "List and pair" >> beam.ParDo(_Match(self.options)).with_outputs(DEAD, main="cases")
+        )
+
+
+@dataclass
+class AssignSplits(beam.PTransform):
+    """Numbered splits of each dataset, over its matched cases, before any file is read."""
+
+    datasets: Tables
+    options: BuildOptions
+
+    def expand(self, cases: beam.PCollection[Case]) -> beam.PCollection[tuple[str, NumberedSplit]]:
+        return (
+            cases
+            | "Key by dataset" >> beam.Map(_by_dataset)
+            | "Gather names" >> beam.GroupByKey()
+            | "Number splits" >> beam.ParDo(_NumberSplits(self.datasets, self.options))
+        )
+
+
+@dataclass
+class PlanShards(beam.PTransform):
+    """Cases fall into buckets; each bucket becomes one small Shard."""
+
+    datasets: Tables
+    options: BuildOptions
+
+    def expand(self, cases: beam.PCollection[Case]) -> beam.PCollection[Shard]:
+        return (
+            cases
+            | "Choose buckets" >> beam.ParDo(_ChooseBucket(self.datasets))
+            | "Gather buckets" >> beam.GroupByKey()
+            | "Name shards" >> beam.ParDo(_NameShard(self.datasets, self.options))
+        )
+
+
+@dataclass
+class BuildShards(beam.PTransform):
+    """Read, slice, measure, encode and write: one shard at a time in a process."""
+
+    datasets: Tables
+    options: BuildOptions
+
+    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[ShardRecord]:
+        return shards | "Build" >> beam.ParDo(_Build(self.datasets, self.options))
+
+
+@dataclass
+class PublishRelease(beam.PTransform):
+    """Names, pairs, tables, manifest: begins when every shard is built, ends with the manifest."""
+
+    datasets: Tables
+    options: BuildOptions
+    splits: beam.PCollection[tuple[str, NumberedSplit]]
+    dead_letters: beam.PCollection[DeadLetter]
+
+    def expand(self, records: beam.PCollection[ShardRecord]) -> beam.PCollection[dict[str, object]]:
+        ready = (
+            records
+            | "Gather records" >> beam.combiners.ToList()
+            | "Take lock" >> beam.ParDo(_Begin(self.options))
+        )
+        shard_files = (
+            ready
+            | "Each shard" >> beam.FlatMap(_each)
+            | "Spread links" >> beam.Reshuffle()
+            | "Name files" >> beam.ParDo(_Link(self.options))
+        )
+        pair_files = (
+            ready
+            | "Each kind" >> beam.FlatMap(_pair_jobs)
+            | "Spread pairs" >> beam.Reshuffle()
+            | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
+        )
+        files = (
+            (shard_files, pair_files)
+            | "All files" >> beam.Flatten()
+            | "Gather files" >> beam.combiners.ToList()
+        )
+        return ready | "Write manifest" >> beam.ParDo(
+            _Finish(self.datasets, self.options),
+            beam.pvalue.AsSingleton(files),
+            beam.pvalue.AsList(self.dead_letters),
+        )
+
+
+class _Match(beam.DoFn):
+    def __init__(self, options: BuildOptions) -> None:
+        self.options = options
+
+    def process(self, dataset: Dataset) -> Iterator[Case]:
+        fs, root = fsspec.core.url_to_fs(self.options.raw)
+        matched = match_cases(dataset, list_sources(fs, f"{root.rstrip('/')}/{dataset.name}"))
+        yield from matched.cases[: self.options.limit or None]
+        for letter in matched.dead_letters:
+            yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
+
+
+class _ByName(beam.DoFn):
+    """A DoFn that finds the table of a dataset by name."""
+
+    def __init__(self, datasets: Tables) -> None:
+        self.tables = {dataset.name: dataset for dataset in datasets}
+
+
+class _NumberSplits(_ByName):
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.options = options
+
+    def process(self, element: tuple[str, Iterable[Case]]) -> Iterator[tuple[str, NumberedSplit]]:
+        name, cases = element
+        rules, splits_from = self.options.rule_table, self.options.splits_from
+        yield name, numbered_splits(self.tables[name], cases, rules, splits_from)
+
+
+class _ChooseBucket(_ByName):
+    def process(self, case: Case) -> Iterator[tuple[Bucket, Case]]:
+        yield bucket_of(case, self.tables[case.dataset].bucket_bits), case
+
+
+class _NameShard(_ByName):
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.options = options
+
+    def process(self, element: tuple[Bucket, Iterable[Case]]) -> Iterator[Shard]:
+        bucket, cases = element
+        yield plan_shard(bucket, cases, self.tables[bucket[0]], self.options)
+
+
+class _Build(_ByName):
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.options = options
+
+    def process(self, shard: Shard) -> Iterator[ShardRecord]:
+        record = build_shard(shard, self.tables[shard.dataset], self.options)
+        for name, count in record.counts.items():
+            beam.metrics.Metrics.counter("medvision", name).inc(count)
+        yield record
+
+
+class _Begin(beam.DoFn):
+    def __init__(self, options: BuildOptions) -> None:
+        self.options = options
+
+    def process(self, records: list[ShardRecord]) -> Iterator[list[ShardRecord]]:
+        yield publish.begin(records, self.options)
+
+
+class _Link(beam.DoFn):
+    def __init__(self, options: BuildOptions) -> None:
+        self.options = options
+
+    def process(self, record: ShardRecord) -> Iterator[PublishedFile]:
+        yield from publish.publish_shard(record, self.options)
+
+
+class _WritePairs(beam.DoFn):
+    def __init__(self, options: BuildOptions) -> None:
+        self.options = options
+
+    def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
+        kind, records = job
+        yield from publish.write_pairs(kind, records, splits[records[0].shard.dataset], self.options)
+
+
+class _Finish(beam.DoFn):
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        self.datasets, self.options = datasets, options
+
+    def process(
+        self, records: list[ShardRecord], files: list[PublishedFile], letters: list[DeadLetter]
+    ) -> Iterator[dict[str, object]]:
+        yield publish.finish(records, files, letters, self.datasets, self.options)
+
+
+def _by_dataset(case: Case) -> tuple[str, Case]:
+    return case.dataset, case
+
+
+def _each(records: list[ShardRecord]) -> list[ShardRecord]:
+    return records
+
+
+def _pair_jobs(records: list[ShardRecord]) -> list[PairJob]:
+    """One job a dataset and annotation kind."""
+    names = sorted({record.shard.dataset for record in records})
+    return [(kind, [r for r in records if r.shard.dataset == name]) for name in names for kind in KINDS]

@@ -1,0 +1,24 @@
+"""Beam's in-process runner, named outright: `DirectRunner` would first try to download another engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+
+def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptions:
+    """Options for one machine.
+
+    Args:
+        workers: 1 runs in this process; more run as many worker processes.
+        beam_args: Any further Beam options, which win over the preset.
+    """
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; at least 1 is needed")
+    preset = ["--runner=FnApiRunner"]
+    if workers > 1:
+        preset += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    else:
+        preset += ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+    return PipelineOptions([*preset, *beam_args])

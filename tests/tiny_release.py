@@ -1,0 +1,223 @@
+"""A tiny correct release, written by hand from rows, for tests of what reads releases.
+
+`TinyRelease` holds rows; change them before `write` and every count, hash and table follows, so that only the
+check on the changed thing can fail. `seal` restates sizes and hashes after a published file was changed.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medvision.schemas.faults import DEAD_LETTER_SCHEMA
+from medvision.schemas.pairs import PAIR_SCHEMAS, config_name
+from medvision.schemas.record import FILE_SCHEMA, SOURCE_SCHEMA
+from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, SCHEMA_VERSION
+
+HEIGHT, WIDTH = 8, 10
+SPACING = (0.5, 0.8203125)
+DATASET = "Tiny-Set.1"
+Row = dict[str, Any]
+
+
+def slice_row(case: int, index: int, side: str) -> Row:
+    """A row with two boxes of label 1 (3x2 full and 1x1) and a lesion of label 2."""
+    boxes = [box((1, 2), (3, 3), 6), box((6, 7), (6, 7), 1)]
+    ellipse = {"pixel_count": 9, "major_mm": 2.5, "minor_mm": 1.5}
+    ellipse |= {name: [2.0, 3.0] for name in ("center_rc", "major_end_rc", "major_start_rc")}
+    ellipse |= {name: [2.0, 3.0] for name in ("minor_end_rc", "minor_start_rc")}
+    row: Row = dict.fromkeys(ANNOTATION_SCHEMA.names, 0)
+    row |= {name: "" for name in ANNOTATION_SCHEMA.names if ANNOTATION_SCHEMA.field(name).type == pa.string()}
+    return row | {
+        "slice_id": f"Tiny-Set_1-case_{case:02d}-t01-axial-{index:04d}",
+        "dataset": DATASET,
+        "case_id": f"case_{case:02d}",
+        "patient": f"case_{case:02d}",
+        "task": 1,
+        "side": side,
+        "split_source": "patient_hash",
+        "modality": "CT",
+        "unit": "HU",
+        "plane": "axial",
+        "slice_dim": 2,
+        "slice_idx": index,
+        "height": HEIGHT,
+        "width": WIDTH,
+        "pixel_spacing_mm": list(SPACING),
+        "mask_pixel_spacing_mm": list(SPACING),
+        "shape_xyz": [HEIGHT, WIDTH, 30],
+        "spacing_xyz_mm": [*SPACING, 3.0],
+        "affine_ras": [0.5, 0.0, 0.0, -9.0, 0.0, 0.8203125, 0.0, 4.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+        "raw_axes": "LPS",
+        "flags": ["oblique"],
+        "source_path": f"case_{case:02d}/imaging.nii.gz",
+        "source_channel": -1,
+        "mask_path": f"case_{case:02d}/segmentation.nii.gz",
+        "upstream_name": f"case_{case:02d}.nii.gz",
+        "intensity_scale": 1.0,
+        "header_slope": 1.0,
+        "segments": [segment(1, "organ", boxes), segment(2, "lesion", [box((2, 2), (4, 4), 9)])],
+        "lesions": [
+            {"lesion_task": 1, "label": 2, "name": "lesion", "n_total_clusters": 1, "ellipses": [ellipse]}
+        ],
+    }
+
+
+def segment(label: int, name: str, boxes: list[Row]) -> Row:
+    count = sum(item["pixel_count"] for item in boxes)
+    area = count * SPACING[0] * SPACING[1]
+    return {"label": label, "name": name, "pixel_count": count, "area_mm2": area, "boxes": boxes}
+
+
+def box(low: tuple[int, int], high: tuple[int, int], pixels: int) -> Row:
+    size = [b - a + 1 for a, b in zip(low, high, strict=True)]
+    return {
+        "min_rc": list(low),
+        "max_rc": list(high),
+        "center_rc": [(a + b) // 2 for a, b in zip(low, high, strict=True)],
+        "size_px": size,
+        "size_mm": [n * mm for n, mm in zip(size, SPACING, strict=True)],
+        "pixel_count": pixels,
+        "mask_image_ratio": pixels / (HEIGHT * WIDTH),
+    }
+
+
+def png(seed: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 4000, shape).astype(np.uint16)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+@dataclass
+class TinyRelease:
+    """Rows by shard name, images by slice id, pairs by kind; the `tar_` fields override parts of the tars."""
+
+    shards: dict[str, list[Row]] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
+    pairs: dict[str, list[Row]] = field(default_factory=dict)
+    tar_names: dict[str, str] = field(default_factory=dict)
+    tar_images: dict[str, bytes] = field(default_factory=dict)
+    tar_json: dict[str, Row] = field(default_factory=dict)
+    tar_mtime: int = 0
+    group_rows: int = 2
+    formats: tuple[str, ...] = ("parquet", "webdataset")
+
+    @staticmethod
+    def correct() -> "TinyRelease":
+        """Three cases of three slices: two shards of the train side, one of the test side."""
+        names = ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00002")
+        tiny = TinyRelease()
+        for case, name in enumerate(names):
+            tiny.shards[name] = [slice_row(case, index, name.split("-")[0]) for index in range(3)]
+        rows = [row for shard in tiny.shards.values() for row in shard]
+        tiny.images = {row["slice_id"]: png(seed) for seed, row in enumerate(rows)}
+        tiny.point_pairs()
+        return tiny
+
+    def point_pairs(self) -> None:
+        """One BoxSize pair and one MaskSize pair of label 1 a slice, pointing at where the slice stands."""
+        self.pairs = {"BoxSize": [], "MaskSize": []}
+        for name, rows in self.shards.items():
+            for number, row in enumerate(rows):
+                where = {"slice_file": f"data/{DATASET}/{name}.parquet", "slice_row": number}
+                for kind, pairs in self.pairs.items():
+                    many = kind == "BoxSize"
+                    pairs.append(
+                        {"pair_id": f"{row['slice_id']}-{kind}-1", "slice_id": row["slice_id"], **where}
+                        | {"label": 1, "label_name": "organ", "split_source": "recomputed"}
+                        | {"single_instance": not many, "excluded_reason": "multiple_boxes" if many else ""}
+                    )
+
+    def write(self, root: Path) -> Path:
+        """Write every file, the tables and the manifest below `root`."""
+        for name, rows in self.shards.items():
+            self._table(root / f"annotations/{DATASET}/{name}.parquet", rows, ANNOTATION_SCHEMA)
+            if "parquet" in self.formats:
+                full = [{"image": {"bytes": self.images[row["slice_id"]]}, **row} for row in rows]
+                self._table(root / f"data/{DATASET}/{name}.parquet", full, DATA_SCHEMA)
+            if "webdataset" in self.formats:
+                self._tar(root / f"webdataset/{DATASET}/{name}.tar", rows)
+        for kind, pairs in self.pairs.items():
+            config = config_name(DATASET, kind, 1, "axial", "train")
+            self._table(root / f"pairs/{config}/train-00000.parquet", pairs, PAIR_SCHEMAS[kind])
+        letter = {"dataset": DATASET, "case_id": "case_09", "reason": "bad_gzip", "stage": "read"}
+        self._table(root / f"dead_letters/{DATASET}.parquet", [letter], DEAD_LETTER_SCHEMA)
+        cases = sorted({row["case_id"] for rows in self.shards.values() for row in rows})
+        paths = [f"{case}/{name}.nii.gz" for case in cases for name in ("imaging", "segmentation")]
+        sources = [
+            {"dataset": DATASET, "case_id": path[:7], "path": path, "bytes": 1, "sha256": f"sha-{path}"}
+            for path in paths
+        ]
+        self._table(root / "sources.parquet", sources, SOURCE_SCHEMA)
+        stated = {"cases": len(cases) + 1, "slices": sum(map(len, self.shards.values()))}
+        stated |= {"shards": len(self.shards), "dead_letters": {"bad_gzip": 1}}
+        stated |= {"pairs": {kind: len(pairs) for kind, pairs in self.pairs.items()}}
+        manifest = {"format": "medvision-release", "schema_version": SCHEMA_VERSION, "algorithm_version": 1}
+        manifest |= {"complete": True, "unbuilt": [], "rules": "1.4.0", "switches": {"images": "png16"}}
+        (root / "manifest.json").write_text(json.dumps(manifest | {"datasets": {DATASET: stated}}))
+        seal(root)
+        return root
+
+    def _table(self, path: Path, rows: list[Row], schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows, schema), path, row_group_size=self.group_rows)
+
+    def _tar(self, path: Path, rows: list[Row]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(path, "w") as tar:
+            for row in rows:
+                slice_id = row["slice_id"]
+                text = json.dumps(self.tar_json.get(slice_id, row)).encode()
+                image = self.tar_images.get(slice_id, self.images[slice_id])
+                for suffix, content in (("png", image), ("json", text)):
+                    name = f"{self.tar_names.get(slice_id, slice_id)}.{suffix}"
+                    member = tarfile.TarInfo(name)
+                    member.size, member.mtime = len(content), self.tar_mtime
+                    tar.addfile(member, io.BytesIO(content))
+
+
+def seal(root: Path) -> None:
+    """Write `files.parquet` over what lies below `root`, and state both tables in the manifest."""
+    files = []
+    for path in sorted(path for path in root.glob("*/**/*") if path.is_file()):
+        place = path.relative_to(root)
+        entry = {"path": place.as_posix(), "kind": place.parts[0], "dataset": DATASET}
+        files.append(entry | stated_of(path) | {"rows": rows_of(path)})
+    _write_listing(root, files)
+
+
+def restate(root: Path, file: Path, /, **changes: Any) -> None:
+    """State `file` in `files.parquet` with its present size and hash and with `changes`, nothing else."""
+    place = file.relative_to(root).as_posix()
+    files = pq.read_table(root / "files.parquet").to_pylist()
+    _write_listing(root, [f | stated_of(file) | changes if f["path"] == place else f for f in files])
+
+
+def _write_listing(root: Path, files: list[Row]) -> None:
+    pq.write_table(pa.Table.from_pylist(files, FILE_SCHEMA), root / "files.parquet")
+    tables = {name: root / name for name in ("files.parquet", "sources.parquet")}
+    stated = {name: stated_of(path) | {"rows": rows_of(path)} for name, path in tables.items()}
+    edit_manifest(root, tables=stated)
+
+
+def rows_of(path: Path) -> int:
+    if path.suffix != ".tar":
+        return pq.read_metadata(path).num_rows
+    with tarfile.open(path) as tar:
+        return len(tar.getnames()) // 2
+
+
+def stated_of(path: Path) -> Row:
+    return {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def edit_manifest(root: Path, **changes: Any) -> None:
+    path = root / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

@@ -1,0 +1,153 @@
+"""From a mask to annotation columns: one row a labelled slice, every kind of annotation nested in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from medvision.schemas.dataset import LesionTask
+from medvision.schemas.rows import BOX, ELLIPSE, LESION, PAIR_F64, PAIR_U16, SEGMENT
+from medvision.schemas.rules import Rules
+from medvision.transforms.components import label_slices
+from medvision.transforms.lesions import Ellipse, measure_clusters
+
+
+@dataclass(frozen=True)
+class PlaneLabels:
+    """What a mask shows on one plane.
+
+    Attributes:
+        slice_dim: Axis cut across.
+        shape_rc: Rows and columns of a slice.
+        components: Table of `label_slices`.
+        slice_idx: Indices of the labelled slices, rising.
+    """
+
+    slice_dim: int
+    shape_rc: tuple[int, int]
+    components: np.ndarray
+    slice_idx: np.ndarray
+
+
+def survey_plane(mask: np.ndarray, slice_dim: int) -> PlaneLabels:
+    """Components and labelled slices of a (x, y, z) mask on one plane."""
+    rows, columns = (mask.shape[axis] for axis in range(3) if axis != slice_dim)
+    table = label_slices(mask, slice_dim)
+    return PlaneLabels(slice_dim, (rows, columns), table, np.unique(table[:, 0]))
+
+
+def segments_column(
+    plane: PlaneLabels, spacing_rc_mm: tuple[float, float], names: dict[int, str]
+) -> pa.ListArray:
+    """Segments and boxes of every labelled slice (upstream reference b2, b3).
+
+    Args:
+        plane: Components of the plane.
+        spacing_rc_mm: Pixel size of the MASK along rows and columns.
+        names: Label value to name; values without one get "".
+    """
+    table = plane.components
+    starts = _group_starts(table[:, :2])
+    labels = table[starts, 1]
+    counts = np.add.reduceat(table[:, 2], starts)
+    segments = pa.StructArray.from_arrays(
+        [
+            pa.array(labels, pa.uint16()),
+            _names(labels, names),
+            pa.array(counts, pa.uint32()),
+            pa.array(counts * (spacing_rc_mm[0] * spacing_rc_mm[1]), pa.float64()),
+            pa.ListArray.from_arrays(_offsets(starts, len(table)), _boxes(plane, spacing_rc_mm)),
+        ],
+        fields=list(SEGMENT),
+    )
+    slice_starts = _group_starts(table[starts, :1])
+    return pa.ListArray.from_arrays(_offsets(slice_starts, len(starts)), segments)
+
+
+def lesions_column(
+    mask: np.ndarray,
+    plane: PlaneLabels,
+    tasks: Sequence[LesionTask],
+    spacing_rc_mm: tuple[float, float],
+    names: dict[int, str],
+    rules: Rules,
+) -> pa.ListArray:
+    """Lesion ellipses of every labelled slice; a slice lists each lesion task whose target it shows.
+
+    Args:
+        mask: (x, y, z) labels.
+        spacing_rc_mm: Pixel size of the IMAGE along rows and columns.
+    """
+    found: dict[int, list[dict[str, object]]] = {}
+    stack = np.moveaxis(mask, plane.slice_dim, 0)
+    for task in sorted(tasks, key=lambda task: task.number):
+        table = plane.components[plane.components[:, 1] == task.target]
+        for group in np.split(table, _group_starts(table[:, :1])[1:]) if len(table) else []:
+            index = int(group[0, 0])
+            low, high = group[:, 3:5].min(axis=0), group[:, 5:7].max(axis=0) + 1
+            crop = stack[index, low[0] : high[0], low[1] : high[1]] == task.target
+            total, ellipses = measure_clusters(crop, (int(low[0]), int(low[1])), spacing_rc_mm, rules)
+            found.setdefault(index, []).append(
+                {
+                    "lesion_task": task.number,
+                    "label": task.target,
+                    "name": names.get(task.target, ""),
+                    "n_total_clusters": total,
+                    "ellipses": [_ellipse_row(ellipse) for ellipse in ellipses],
+                }
+            )
+    return pa.array([found.get(int(index), []) for index in plane.slice_idx], pa.list_(LESION))
+
+
+def pair_column(first: np.ndarray, second: np.ndarray, kind: pa.DataType) -> pa.ListArray:
+    """Lists [first[i], second[i]] of type PAIR_U16 or PAIR_F64."""
+    flat = np.stack([first, second], axis=1).reshape(-1)
+    offsets = np.arange(0, 2 * len(first) + 1, 2, dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(flat, kind.value_type))
+
+
+def _boxes(plane: PlaneLabels, spacing_rc_mm: tuple[float, float]) -> pa.StructArray:
+    table = plane.components
+    low, high = table[:, 3:5], table[:, 5:7]
+    size = high - low + 1
+    center = (low + high) // 2
+    columns = [
+        pair_column(low[:, 0], low[:, 1], PAIR_U16),
+        pair_column(high[:, 0], high[:, 1], PAIR_U16),
+        pair_column(center[:, 0], center[:, 1], PAIR_U16),
+        pair_column(size[:, 0], size[:, 1], PAIR_U16),
+        pair_column(size[:, 0] * spacing_rc_mm[0], size[:, 1] * spacing_rc_mm[1], PAIR_F64),
+        pa.array(table[:, 2], pa.uint32()),
+        pa.array(table[:, 2] / (plane.shape_rc[0] * plane.shape_rc[1]), pa.float64()),
+    ]
+    return pa.StructArray.from_arrays(columns, fields=list(BOX))
+
+
+def _ellipse_row(ellipse: Ellipse) -> dict[str, object]:
+    values = (
+        ellipse.pixel_count,
+        ellipse.major_mm,
+        ellipse.minor_mm,
+        list(ellipse.center_rc),
+        *(list(end) for end in (*ellipse.major, *ellipse.minor)),
+    )
+    return {field.name: value for field, value in zip(ELLIPSE, values, strict=True)}
+
+
+def _names(labels: np.ndarray, names: dict[int, str]) -> pa.Array:
+    distinct, inverse = np.unique(labels, return_inverse=True)
+    return pa.array([names.get(int(label), "") for label in distinct], pa.string()).take(pa.array(inverse))
+
+
+def _group_starts(keys: np.ndarray) -> np.ndarray:
+    """First row of each run of equal keys in a sorted (rows, columns) table."""
+    if not len(keys):
+        return np.empty(0, np.int64)
+    return np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
+
+
+def _offsets(starts: np.ndarray, total: int) -> np.ndarray:
+    return np.concatenate([starts, [total]]).astype(np.int32)

@@ -1,0 +1,208 @@
+"""From a listing of a raw dataset folder to its cases; what has no partner becomes a dead letter."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+
+from medvision.schemas.case import Case, CaseImage, SourceFile
+from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.faults import DataFault, DeadLetter
+
+STAMPS = ("md5Hash", "ETag", "etag", "checksum", "generation", "mtime", "LastModified", "updated", "created")
+"""Where file systems keep a change mark, the strongest first."""
+
+Place = tuple[str, str]
+"""A case's text and the folder path before its pattern."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Result of matching one dataset, both sorted."""
+
+    cases: tuple[Case, ...]
+    dead_letters: tuple[DeadLetter, ...]
+
+
+def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
+    """All files below a dataset's root, by path relative to it, sorted."""
+    base = root.rstrip("/")
+    found = fs.find(base, detail=True)
+    files = []
+    for path, info in found.items():
+        relative = (
+            path[len(base) + 1 :] if path.startswith(base) else fs._strip_protocol(path)[len(base) + 1 :]
+        )
+        files.append(SourceFile(relative, int(info.get("size") or 0), _stamp(info)))
+    return sorted(files)
+
+
+def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
+    """Pair images and masks by the dataset's patterns.
+
+    A mask and an image belong together when their case is the same and so is the path before their patterns; what
+    is then left over pairs by case alone where that is unambiguous (publishers ship images and masks in separate
+    archives).
+    """
+    visible = [file for file in sorted(files) if not _is_junk(file.path)]
+    groups: dict[str, list[Task]] = defaultdict(list)
+    for task in dataset.tasks:
+        groups[task.group].append(task)
+    matchers = [_Group(dataset, name, tasks, visible) for name, tasks in sorted(groups.items())]
+    used: set[str] = set()
+    for group in matchers:
+        group.pair_same_folder(used)
+    for group in matchers:
+        group.pair_by_case(used)
+    cases: list[Case] = []
+    dead: dict[tuple[str, str], DeadLetter] = {}
+    for group in matchers:
+        found, letters = group.collect(used)
+        cases += found
+        for letter in letters:
+            dead.setdefault((letter.path, letter.reason), letter)
+    return Matched(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(sorted(dead.values())))
+
+
+class _Group:
+    """The tasks that share masks, with every file that their patterns match."""
+
+    def __init__(self, dataset: Dataset, name: str, tasks: list[Task], files: list[SourceFile]) -> None:
+        self.dataset = dataset
+        self.name = name
+        self.tasks = sorted(tasks, key=lambda task: task.number)
+        first = self.tasks[0]
+        self.masks: dict[Place, dict[str, SourceFile]] = defaultdict(dict)
+        self.images: dict[int, dict[Place, SourceFile]] = {task.number: {} for task in tasks}
+        self.pairs: dict[Place, dict[int, SourceFile]] = {}
+        mask_pattern = _compile(first.mask, first.case)
+        image_patterns = [(task.number, _compile(task.image, task.case)) for task in self.tasks]
+        classes = set(first.class_files)
+        for file in files:
+            for number, pattern in image_patterns:
+                if match := pattern.match(file.path):
+                    self.images[number][match["case"], match["before"]] = file
+            if match := mask_pattern.match(file.path):
+                label = match["label"] if classes else ""
+                if not classes or label in classes:
+                    self.masks[match["case"], match["before"]][label] = file
+
+    def pair_same_folder(self, used: set[str]) -> None:
+        for place, mask in self.masks.items():
+            images = {number: found[place] for number, found in self.images.items() if place in found}
+            if images:
+                self._take(place, images, mask, used)
+
+    def pair_by_case(self, used: set[str]) -> None:
+        free_masks: dict[str, list[Place]] = defaultdict(list)
+        for place, mask in self.masks.items():
+            if not used & {file.path for file in mask.values()}:
+                free_masks[place[0]].append(place)
+        for case, places in free_masks.items():
+            images: dict[int, list[SourceFile]] = defaultdict(list)
+            for number, found in self.images.items():
+                for place, file in found.items():
+                    if place[0] == case and file.path not in used:
+                        images[number].append(file)
+            if len(places) == 1 and images and all(len(files) == 1 for files in images.values()):
+                chosen = {number: files[0] for number, files in images.items()}
+                self._take(places[0], chosen, self.masks[places[0]], used)
+
+    def collect(self, used: set[str]) -> tuple[list[Case], list[DeadLetter]]:
+        """Cases of the group, and a dead letter for each file or case left out."""
+        cases, dead = [], []
+        by_case: dict[str, list[Place]] = defaultdict(list)
+        for place in self.pairs:
+            by_case[place[0]].append(place)
+        for name, places in sorted(by_case.items()):
+            case_id = self._case_id(name)
+            if len(places) > 1:
+                fault = DataFault("match", "duplicate_case", count=len(places))
+                paths = sorted(min(file.path for file in self.masks[place].values()) for place in places)
+                dead.append(self._letter(case_id, 0, fault, paths[0]))
+                continue
+            case, letters = self._case(case_id, places[0])
+            dead += letters
+            if case is not None:
+                cases.append(case)
+        for place, mask in sorted(self.masks.items()):
+            if not used & {file.path for file in mask.values()}:
+                path = min(file.path for file in mask.values())
+                dead.append(
+                    self._letter(self._case_id(place[0]), 0, DataFault("match", "image_missing"), path)
+                )
+        for _, found in sorted(self.images.items()):
+            for place, file in sorted(found.items()):
+                if file.path not in used:
+                    fault = DataFault("match", "mask_missing")
+                    dead.append(self._letter(self._case_id(place[0]), 0, fault, file.path))
+        return cases, dead
+
+    def _case(self, case_id: str, place: Place) -> tuple[Case | None, list[DeadLetter]]:
+        first, masks = self.tasks[0], self.masks[place]
+        dead: list[DeadLetter] = []
+        if first.class_files and len(masks) < len(first.class_files):
+            fault = DataFault(
+                "match",
+                "mask_incomplete",
+                missing=len(first.class_files) - len(masks),
+                expected=len(first.class_files),
+            )
+            folder = min(file.path for file in masks.values()).rsplit("/", 1)[0]
+            return None, [self._letter(case_id, 0, fault, folder)]
+        images = []
+        for task in self.tasks:
+            file = self.pairs[place].get(task.number)
+            if file is None:
+                fault = DataFault("match", "image_missing")
+                path = min(mask.path for mask in masks.values())
+                dead.append(self._letter(case_id, task.number, fault, path))
+                continue
+            upstream_name = task.upstream_name.replace("{case}", place[0])
+            images.append(CaseImage(task.number, file, task.channel, upstream_name))
+        ordered = [masks[stem] for stem in first.class_files] if first.class_files else [masks[""]]
+        labels = tuple(first.labels) if first.class_files else ()
+        patient = re.search(self.dataset.patient, case_id)
+        if patient is None:
+            raise ValueError(
+                f"{self.dataset.name}: patient pattern {self.dataset.patient!r} misses {case_id!r}"
+            )
+        case = Case(self.dataset.name, case_id, patient[1], tuple(images), tuple(ordered), labels)
+        return case, dead
+
+    def _take(
+        self, place: Place, images: dict[int, SourceFile], mask: dict[str, SourceFile], used: set[str]
+    ) -> None:
+        self.pairs[place] = images
+        used.update(file.path for file in (*images.values(), *mask.values()))
+
+    def _case_id(self, case: str) -> str:
+        return f"{self.name}/{case}" if self.name else case
+
+    def _letter(self, case_id: str, task: int, fault: DataFault, path: str) -> DeadLetter:
+        return DeadLetter(self.dataset.name, case_id, task, fault.stage, fault.reason, fault.message, path)
+
+
+def _compile(pattern: str, case: str) -> re.Pattern[str]:
+    """`{case}` and `{class}` pattern to a regular expression for whole relative paths, at any depth."""
+    text = re.escape(pattern).replace(r"\{case\}", "{case}").replace(r"\{class\}", "(?P<label>[^/]+)")
+    text = text.replace("{case}", f"(?P<case>{case})", 1).replace("{case}", "(?P=case)")
+    return re.compile(rf"(?P<before>(?:[^/]+/)*){text}\Z")
+
+
+def _is_junk(path: str) -> bool:
+    """Resource forks of macOS archives."""
+    parts = path.split("/")
+    return "__MACOSX" in parts or parts[-1].startswith("._")
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    for key in STAMPS:
+        if info.get(key):
+            return f"{key}:{info[key]}"
+    return ""

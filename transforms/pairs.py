@@ -1,0 +1,201 @@
+"""From annotation rows to pairs: one row an image-annotation pair, columnar, in upstream's fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medvision.schemas.pairs import BIOMETRIC_PROFILE, BOUNDING_BOX, PAIR_SCHEMAS, TASK_TYPES
+from medvision.schemas.rules import Rules
+from medvision.transforms.split import SIDES, NumberedSplit
+
+ANNOTATION_KEY = {"BoxSize": "box", "MaskSize": "mask", "TumorLesionSize": "lesion"}
+
+
+@dataclass(frozen=True)
+class PairGroup:
+    """Pairs of one config: same task, plane and numbered side."""
+
+    task: int
+    plane: str
+    side: str
+    table: pa.Table
+
+
+def pair_groups(
+    rows: pa.Table, kind: str, slice_file: str, first_row: int, splits: NumberedSplit, rules: Rules
+) -> Iterator[PairGroup]:
+    """Pairs of one annotation kind in a table of annotation rows.
+
+    Args:
+        rows: Consecutive rows of one annotation file.
+        kind: "BoxSize", "MaskSize" or "TumorLesionSize".
+        slice_file: Published file that holds the slices, row for row as `rows`.
+        first_row: Row of `slice_file` that the first of `rows` is.
+        splits: Numbered side of each image file.
+        rules: Single-instance filters.
+
+    Yields:
+        Groups in order of task, plane, side; rows keep the order of `rows`.
+    """
+    rows = rows.combine_chunks()
+    column = "lesions" if kind == "TumorLesionSize" else "segments"
+    nested = _one(rows.column(column))
+    parents, items = pc.list_parent_indices(nested), pc.list_flatten(nested)
+    if kind == "TumorLesionSize":
+        keep = pc.greater(pc.list_value_length(items.field("ellipses")), 0)
+        parents, items = parents.filter(keep), items.filter(keep)
+    if not len(items):
+        return
+    tasks = (
+        items.field("lesion_task") if kind == "TumorLesionSize" else _one(rows.column("task")).take(parents)
+    )
+    names = _one(rows.column("upstream_name")).take(parents)
+    sides, sources = _sides(kind, tasks, names, splits)
+    special = _SPECIAL[kind](items)
+    reasons = _reasons(kind, items, special, rules)
+    slice_ids = _one(rows.column("slice_id")).take(parents)
+    numbers = pc.utf8_lpad(tasks.cast(pa.string()), 2, "0")
+    labels = items.field("label")
+    columns: dict[str, pa.Array] = {
+        "pair_id": pc.binary_join_element_wise(
+            slice_ids, pa.scalar(ANNOTATION_KEY[kind]), numbers, labels.cast(pa.string()), "-"
+        ),
+        "slice_id": slice_ids,
+        "slice_file": _repeat(slice_file, len(items), pa.string()),
+        "slice_row": pc.add(parents.cast(pa.int64()), first_row).cast(pa.uint32()),
+        "taskID": numbers,
+        "taskType": _repeat(TASK_TYPES[kind], len(items), pa.string()),
+        "image_size_2d": _zip(_one(rows.column("height")), _one(rows.column("width"))).take(parents),
+        "label": labels,
+        "label_name": items.field("name"),
+        "split_source": sources,
+        "single_instance": pc.equal(reasons, ""),
+        "excluded_reason": reasons,
+        **special,
+    }
+    spacing = "pixel_spacing_mm" if kind == "TumorLesionSize" else "mask_pixel_spacing_mm"
+    for name, source in {**_RENAMED, "pixel_size": spacing}.items():
+        columns[name] = _one(rows.column(source)).take(parents)
+    schema = PAIR_SCHEMAS[kind]
+    table = pa.Table.from_arrays(
+        [columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema
+    )
+    planes = _one(rows.column("plane")).take(parents)
+    for task in sorted(pc.unique(tasks).to_pylist()):
+        for plane in sorted(pc.unique(planes).to_pylist()):
+            for side in SIDES:
+                chosen = pc.and_(
+                    pc.and_(pc.equal(tasks, task), pc.equal(planes, plane)), pc.equal(sides, side)
+                )
+                part = table.filter(chosen)
+                if part.num_rows:
+                    yield PairGroup(task, plane, side, part)
+
+
+_RENAMED = {
+    "dataset_name": "dataset",
+    "image_file": "source_path",
+    "mask_file": "mask_path",
+    "slice_dim": "slice_dim",
+    "slice_idx": "slice_idx",
+    "image_size_3d": "shape_xyz",
+    "voxel_size": "spacing_xyz_mm",
+    "patient_side": "side",
+    "flags": "flags",
+}
+"""Pair columns that are columns of the slice row under another name."""
+
+
+def _sides(kind: str, tasks: pa.Array, names: pa.Array, splits: NumberedSplit) -> tuple[pa.Array, pa.Array]:
+    """Numbered side of each pair and where it is from."""
+    keys = pc.binary_join_element_wise(tasks.cast(pa.string()), names, "/").dictionary_encode()
+    found = []
+    for key in keys.dictionary.to_pylist():
+        task, name = key.split("/", 1)
+        found.append(splits[kind, int(task), name])
+    return (
+        pa.array([side for side, _ in found], pa.string()).take(keys.indices),
+        pa.array([source for _, source in found], pa.string()).take(keys.indices),
+    )
+
+
+def _reasons(kind: str, items: pa.StructArray, special: dict[str, pa.Array], rules: Rules) -> pa.Array:
+    """Why upstream's single-instance set leaves a pair out (reference c2); "" where it does not."""
+    nothing = pa.scalar("")
+    if kind == "MaskSize":
+        small = pc.less(items.field("pixel_count"), rules.min_mask_pixels)
+        return pc.if_else(small, pa.scalar("mask_too_small"), nothing)
+    if kind == "TumorLesionSize":
+        several = pc.greater(items.field("n_total_clusters"), 1)
+        return pc.if_else(several, pa.scalar("multiple_clusters"), nothing)
+    boxes = special["bounding_boxes"]
+    several = pc.greater(pc.list_value_length(boxes), 1)
+    dimensions = pc.list_element(boxes, 0).field("dimensions")
+    smallest = pc.min_element_wise(pc.list_element(dimensions, 0), pc.list_element(dimensions, 1))
+    small = pc.less(smallest, rules.min_box_pixels)
+    return pc.if_else(
+        several, pa.scalar("multiple_boxes"), pc.if_else(small, pa.scalar("box_too_small"), nothing)
+    )
+
+
+def _box_columns(items: pa.StructArray) -> dict[str, pa.Array]:
+    boxes = _compact(items.field("boxes"))
+    flat = boxes.values
+    names = ("min_rc", "max_rc", "center_rc", "size_px", "size_mm")
+    renamed = pa.StructArray.from_arrays([flat.field(name) for name in names], fields=list(BOUNDING_BOX))
+    return {"bounding_boxes": pa.ListArray.from_arrays(boxes.offsets, renamed)}
+
+
+def _mask_columns(items: pa.StructArray) -> dict[str, pa.Array]:
+    return {"pixel_count": items.field("pixel_count"), "ROI_area": items.field("area_mm2")}
+
+
+def _lesion_columns(items: pa.StructArray) -> dict[str, pa.Array]:
+    ellipses = _compact(items.field("ellipses"))
+    flat = ellipses.values
+    values = {
+        "metric_type": "distance",
+        "metric_map_name": "lines_map",
+        "metric_key_major_axis": "L-1-2",
+        "metric_value_major_axis": flat.field("major_mm"),
+        "metric_key_minor_axis": "L-3-4",
+        "metric_value_minor_axis": flat.field("minor_mm"),
+        "metric_unit": "mm",
+    }
+    arrays = [
+        _repeat(value, len(flat), pa.string()) if isinstance(value, str) else value
+        for value in values.values()
+    ]
+    profile = pa.StructArray.from_arrays(arrays, fields=list(BIOMETRIC_PROFILE))
+    return {
+        "n_total_clusters": items.field("n_total_clusters"),
+        "biometric_profile": pa.ListArray.from_arrays(ellipses.offsets, profile),
+    }
+
+
+_SPECIAL = {"BoxSize": _box_columns, "MaskSize": _mask_columns, "TumorLesionSize": _lesion_columns}
+
+
+def _compact(lists: pa.ListArray) -> pa.ListArray:
+    """The same lists with offsets from 0 over just their own values."""
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pc.list_flatten(lists))
+
+
+def _zip(first: pa.Array, second: pa.Array) -> pa.ListArray:
+    flat = np.stack([first.to_numpy(), second.to_numpy()], axis=1).reshape(-1)
+    return pa.ListArray.from_arrays(np.arange(0, len(flat) + 1, 2, dtype=np.int32), pa.array(flat))
+
+
+def _repeat(value: str, count: int, kind: pa.DataType) -> pa.Array:
+    return pa.repeat(pa.scalar(value, kind), count)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,160 @@
+"""Build one shard: one case in memory, streaming to files, and a record that alone makes them count."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from collections import Counter
+from dataclasses import replace
+
+import fsspec
+
+from medvision.schemas.case import Case
+from medvision.schemas.dataset import Dataset
+from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DataFault, DeadLetter
+from medvision.schemas.options import BuildOptions
+from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord
+from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
+from medvision.transforms.plan import read_plan
+from medvision.transforms.read import CaseReader
+from medvision.transforms.records import adopt_record, commit_record, find_record
+from medvision.transforms.rows import PlaneRows, image_rows, measure_case
+from medvision.transforms.store import Store
+from medvision.transforms.streams import sha256_of
+from medvision.transforms.write import ShardWriter, dead_letter_rows, source_rows
+
+ONE_AT_A_TIME = threading.Lock()
+"""One shard at a time in a process, whatever the runner's threads: one case in memory, not twelve."""
+
+
+def build_shard(shard: Shard, dataset: Dataset, options: BuildOptions) -> ShardRecord:
+    """Build a shard, or return the record of an earlier build that still holds.
+
+    Data faults become dead letters in the shard; any other exception (I/O, memory) leaves no record and is raised,
+    for the runner to try the shard again.
+    """
+    with ONE_AT_A_TIME:
+        store = Store(options.out)
+        cases = read_plan(store, shard)
+        record = find_record(store, shard) or _adopt(store, shard, cases, options)
+        if record is not None:
+            note_progress(options.progress_dir, "c" * len(cases) + "r")
+            return replace(record, reused=True)
+        record = _Attempt(store, shard, dataset, options).run(cases)
+        note_progress(options.progress_dir, "s")
+        return record
+
+
+def sources_digest(sha256: dict[str, str]) -> str:
+    """One hash over the content of all sources, by path."""
+    return hashlib.sha256(json.dumps(sorted(sha256.items())).encode()).hexdigest()
+
+
+def _adopt(store: Store, shard: Shard, cases: list[Case], options: BuildOptions) -> ShardRecord | None:
+    """A record of the same key whose sources have other stamps but the same content."""
+
+    def digest() -> str:
+        fs, root = _raw(options, shard.dataset)
+        hashes = {file.path: sha256_of(fs, f"{root}/{file.path}") for case in cases for file in case.files}
+        return sources_digest(hashes)
+
+    return adopt_record(store, shard, digest)
+
+
+def _raw(options: BuildOptions, dataset: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    fs, root = fsspec.core.url_to_fs(options.raw)
+    return fs, f"{root.rstrip('/')}/{dataset}"
+
+
+class _Attempt:
+    """One try at a shard, under a name of its own."""
+
+    def __init__(self, store: Store, shard: Shard, dataset: Dataset, options: BuildOptions) -> None:
+        self.store, self.shard, self.dataset, self.options = store, shard, dataset, options
+        self.name = uuid.uuid4().hex[:16]
+        self.folder = f"{SHARD_STORE}/{shard.key}/attempt-{self.name}"
+        self.notes = CaseNotes(store, shard.key, options.run_id, self.name)
+        self.fs, self.root = _raw(options, shard.dataset)
+        self.counts: Counter[str] = Counter()
+        self.letters: list[DeadLetter] = []
+        self.sha256: dict[str, str] = {}
+        self.unbuilt: list[str] = []
+
+    def run(self, cases: list[Case]) -> ShardRecord:
+        deaths = self.notes.deaths()
+        sources = []
+        with ShardWriter(
+            self.store, self.folder, self.options.formats, self.options.images != "none"
+        ) as writer:
+            for case in cases:
+                if deaths[case.case_id] >= MAX_DEATHS:
+                    self._give_up(case, deaths[case.case_id])
+                    continue
+                self.notes.hold(case.case_id)
+                hashes = self._build_case(case, writer)
+                self.sha256.update(hashes)
+                sizes = {file.path: file.size for file in case.files}
+                sources += source_rows(self.shard.dataset, case.case_id, sizes, hashes)
+            writer.add_table("sources", SOURCE_SCHEMA, sources)
+            writer.add_table("dead_letters", DEAD_LETTER_SCHEMA, dead_letter_rows(self.letters))
+        record = ShardRecord(
+            shard=self.shard,
+            sources_sha256=sources_digest(self.sha256),
+            files=tuple(sorted(writer.files)),
+            counts=dict(sorted(self.counts.items())),
+            unbuilt=tuple(self.unbuilt),
+        )
+        committed = commit_record(self.store, record)
+        self.notes.release()
+        return committed
+
+    def _build_case(self, case: Case, writer: ShardWriter) -> dict[str, str]:
+        """Write a case's rows; returns the sha256 of each of its files, read or not."""
+        reader = CaseReader(self.fs, self.root, self.dataset.spacing_in_header)
+        self.counts["cases"] += 1
+        rows = 0
+        try:
+            labels = measure_case(case, reader.mask(case), self.options)
+            for image, volume in reader.images(case):
+                try:
+                    if isinstance(volume, DataFault):
+                        raise volume
+                    for plane in image_rows(
+                        labels, image, volume, self.dataset, self.options, self.shard.side
+                    ):
+                        self._write(plane, writer)
+                        rows += plane.batch.num_rows
+                except DataFault as fault:
+                    whole_case = len(case.images) == 1
+                    self._bury(case, 0 if whole_case else image.task, fault, image.file.path)
+        except DataFault as fault:
+            self._bury(case, 0, fault, case.masks[0].path)
+        note_progress(self.options.progress_dir, "c" if rows else "cd")
+        unread = {file.path for file in case.files} - set(reader.sha256)
+        return reader.sha256 | {path: sha256_of(self.fs, f"{self.root}/{path}") for path in sorted(unread)}
+
+    def _write(self, plane: PlaneRows, writer: ShardWriter) -> None:
+        self.counts["image_bytes"] += writer.write(plane)
+        self.counts["slices"] += plane.batch.num_rows
+        segments = plane.batch.column("segments").flatten()
+        self.counts["pairs.BoxSize"] += len(segments)
+        self.counts["pairs.MaskSize"] += len(segments)
+        self.counts["boxes"] += len(segments.field("boxes").flatten())
+        ellipses = plane.batch.column("lesions").flatten().field("ellipses")
+        lengths = ellipses.value_lengths().to_numpy(zero_copy_only=False)
+        self.counts["pairs.TumorLesionSize"] += int((lengths > 0).sum())
+        self.counts["ellipses"] += int(lengths.sum())
+
+    def _bury(self, case: Case, task: int, fault: DataFault, path: str) -> None:
+        self.letters.append(
+            DeadLetter(
+                case.dataset, case.case_id, task, fault.stage, fault.reason, fault.message, fault.path or path
+            )
+        )
+        self.counts[f"dead.{fault.reason}"] += 1
+
+    def _give_up(self, case: Case, times: int) -> None:
+        self.unbuilt.append(case.case_id)
+        self._bury(case, 0, DataFault("build", "unbuilt", times=times), case.masks[0].path)

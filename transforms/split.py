@@ -1,0 +1,125 @@
+"""Both splits: by patient (names the shards, never changes with the rules) and numbered (decides pairs files)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+
+from medvision.schemas.case import Case
+from medvision.schemas.dataset import Dataset
+from medvision.schemas.rules import Rules
+from medvision.transforms.store import Store
+
+UPSTREAM_SEED = 1024
+SIDES = ("train", "test")
+PLAN_KINDS = {"detection": "BoxSize", "segmentation": "MaskSize", "biometry": "TumorLesionSize"}
+
+NumberedSplit = dict[tuple[str, int, str], tuple[str, str]]
+"""(annotation kind, task number of that kind, upstream file name) to (side, split_source)."""
+
+
+def stable_hash(*parts: str) -> int:
+    """First 64 bits of sha256 over the parts, the same on every machine and in every release of Python."""
+    digest = hashlib.sha256("\x00".join(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def patient_side(dataset: str, patient: str, train_fraction: float = 0.7) -> str:
+    """Side of the patient-level split; depends on the patient alone, so it stays when cases are added."""
+    share = stable_hash("side", dataset, patient) / 2**64
+    return SIDES[0] if share < train_fraction else SIDES[1]
+
+
+def shuffle_split(names: Iterable[str], train_fraction: float = 0.7) -> dict[str, str]:
+    """Upstream's numbered split (reference b7): sorted basenames, Python's shuffle with seed 1024, first int(0.7 n) train."""
+    ordered = sorted(names)
+    random.Random(UPSTREAM_SEED).shuffle(ordered)
+    count = int(train_fraction * len(ordered))
+    return {name: SIDES[0] if rank < count else SIDES[1] for rank, name in enumerate(ordered)}
+
+
+def numbered_splits(
+    dataset: Dataset, cases: Iterable[Case], rules: Rules, splits_from: str = ""
+) -> NumberedSplit:
+    """Side of every (kind, task, image file) over the MATCHED files, before any of them is read.
+
+    Raises:
+        ValueError: `splits_from` is given and lacks an image that was matched.
+    """
+    ordered = sorted(cases, key=lambda case: case.case_id)
+    names: dict[int, dict[str, str]] = defaultdict(dict)
+    for case in ordered:
+        for image in case.images:
+            names[image.task][image.upstream_name] = case.patient
+    targets = [(kind, task.number, task.number) for kind in ("BoxSize", "MaskSize") for task in dataset.tasks]
+    targets += [("TumorLesionSize", lesion.number, lesion.task) for lesion in dataset.lesion_tasks]
+    published = read_published_splits(splits_from, dataset.name) if splits_from else {}
+    sides: NumberedSplit = {}
+    for kind, number, image_task in targets:
+        patients = names[image_task]
+        if rules.split_source == "patient_hash":
+            chosen = {
+                n: (patient_side(dataset.name, p, rules.train_fraction), "patient_hash")
+                for n, p in patients.items()
+            }
+        elif published:
+            chosen = _published_sides(published, dataset.name, kind, number, patients)
+        else:
+            shuffled = shuffle_split(patients, rules.train_fraction)
+            chosen = {name: (side, "recomputed") for name, side in shuffled.items()}
+        sides.update({(kind, number, name): side for name, side in chosen.items()})
+    return sides
+
+
+def read_published_splits(folder: str, dataset: str) -> dict[tuple[str, int], dict[str, str]]:
+    """Sides from upstream's plan files, by (annotation kind, task number) and image basename.
+
+    Args:
+        folder: Local path or URL that holds `[Datasets/]<dataset>/benchmark_plan_<kind>_v<version>.json.gz`; of
+            several versions the newest is taken.
+    """
+    store = Store(folder)
+    found: dict[str, str] = {}
+    for base in (f"Datasets/{dataset}", dataset):
+        for path in store.names(base):
+            name = path.rsplit("/", 1)[-1]
+            for plan_kind in PLAN_KINDS:
+                prefix = f"benchmark_plan_{plan_kind}_v"
+                if name.startswith(prefix) and name.endswith(".json.gz"):
+                    if plan_kind not in found or _version(name) > _version(found[plan_kind]):
+                        found[plan_kind] = path
+    sides: dict[tuple[str, int], dict[str, str]] = {}
+    for plan_kind, path in found.items():
+        plan = json.loads(gzip.decompress(store.read(path)))
+        for task in plan["tasks"]:
+            chosen = sides.setdefault((PLAN_KINDS[plan_kind], int(task["task_ID"])), {})
+            for side in SIDES:
+                for case in task[f"{side}_cases"]:
+                    chosen[str(case["image_file"]).rsplit("/", 1)[-1]] = side
+    return sides
+
+
+def _published_sides(
+    published: dict[tuple[str, int], dict[str, str]],
+    dataset: str,
+    kind: str,
+    number: int,
+    names: Iterable[str],
+) -> dict[str, tuple[str, str]]:
+    known = published.get((kind, number), {})
+    missing = sorted(set(names) - set(known))
+    if missing:
+        raise ValueError(
+            f"the published plans place no side on {len(missing)} images of {dataset} {kind} task {number:02d}, "
+            f"such as {missing[0]}"
+        )
+    return {name: (known[name], "published") for name in names}
+
+
+def _version(name: str) -> tuple[int, ...]:
+    text = name.rsplit("_v", 1)[1].removesuffix(".json.gz")
+    return tuple(int(part) for part in text.split(".") if part.isdigit())

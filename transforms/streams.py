@@ -1,0 +1,111 @@
+"""Byte streams over raw files: hashed while read, inflated under a bound, checked to the end."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+import fsspec
+from isal import igzip, isal_zlib
+
+from medvision.schemas.faults import DataFault
+
+CHUNK = 1 << 22
+MAX_TRAILING = 1 << 26
+"""Bytes after the voxels that are read (to check the CRC) before the file is refused."""
+DEFLATE_LIMIT = 1032
+"""No deflate stream expands further than this factor."""
+
+
+class HashingReader(io.RawIOBase):
+    """A forward-only stream that takes the sha256 of all that passes."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw = raw
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self.digest.update(data)
+        return len(data)
+
+    def finish(self) -> str:
+        """Read what is left and return the hex sha256 of the whole file."""
+        while data := self.raw.read(CHUNK):
+            self.digest.update(data)
+        return self.digest.hexdigest()
+
+
+@contextmanager
+def open_hashed(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[tuple[BinaryIO, HashingReader]]:
+    """Open a raw file; yields a buffered stream of its bytes and the hasher beneath it."""
+    with fs.open(path, "rb") as raw:
+        hasher = HashingReader(cast(BinaryIO, raw))
+        yield cast(BinaryIO, io.BufferedReader(hasher, CHUNK)), hasher
+
+
+def sha256_of(fs: fsspec.AbstractFileSystem, path: str) -> str:
+    """Hex sha256 of a stored file."""
+    with open_hashed(fs, path) as (_, hasher):
+        return hasher.finish()
+
+
+class Inflating:
+    """Reads a plain or gzip stream exactly, turning damage into data faults.
+
+    gzip errors derive from OSError, the mark of an environment fault; here they are told apart.
+    """
+
+    def __init__(self, stream: BinaryIO, compressed: bool) -> None:
+        self.stream: Any = igzip.IGzipFile(fileobj=stream, mode="rb") if compressed else stream
+
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes (fewer only at the end)."""
+        parts, left = [], count
+        while left:
+            part = self._read(min(left, CHUNK))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer`; returns how many bytes came."""
+        done = 0
+        while done < len(buffer):
+            part = self._read(min(CHUNK, len(buffer) - done))
+            if not part:
+                break
+            buffer[done : done + len(part)] = part
+            done += len(part)
+        return done
+
+    def skip(self, count: int) -> int:
+        """Read and drop up to `count` bytes; returns how many came."""
+        done = 0
+        while done < count:
+            part = self._read(min(CHUNK, count - done))
+            if not part:
+                break
+            done += len(part)
+        return done
+
+    def drain(self) -> None:
+        """Read to the end, which checks the CRC of a gzip stream."""
+        if self.skip(MAX_TRAILING + 1) > MAX_TRAILING:
+            raise DataFault("read", "trailing_data")
+
+    def _read(self, count: int) -> bytes:
+        try:
+            return cast(bytes, self.stream.read(count))
+        except (gzip.BadGzipFile, EOFError, isal_zlib.error) as error:
+            raise DataFault("read", "bad_gzip") from error
