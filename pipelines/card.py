@@ -45,9 +45,7 @@ def configs(files: Sequence[PublishedFile]) -> dict[str, dict[str, str]]:
     return {name: dict(sorted(splits.items(), reverse=True)) for name, splits in sorted(found.items())}
 
 
-def _front_matter(
-    datasets: Sequence[Dataset], files: Sequence[PublishedFile], summary: dict[str, Any]
-) -> list[str]:
+def _front_matter(datasets: Sequence[Dataset], files: Sequence[PublishedFile], summary: dict[str, Any]) -> list[str]:
     pairs = sum(sum(item["pairs"].values()) for item in summary.values())
     lines = ["---", "pretty_name: MedVision", "license: other", "license_name: per-source"]
     lines += ["task_categories:", "- object-detection", "- image-segmentation", "- visual-question-answering"]
@@ -78,9 +76,7 @@ def _body(datasets: Sequence[Dataset], summary: dict[str, Any], options: BuildOp
         pairs, dead = item["pairs"], sum(item["dead_letters"].values())
         counts = [pairs.get(kind, 0) for kind in ("BoxSize", "MaskSize", "TumorLesionSize")]
         cells = [dataset.name, item["cases"], item["slices"], *counts, dead, dataset.licence or "see source"]
-        lines.append(
-            "| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in cells) + " |"
-        )
+        lines.append("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in cells) + " |")
     lines += ["", "## Sources", ""]
     for dataset in datasets:
         shared = "" if dataset.redistribute else " Its images may not be passed on."

@@ -62,9 +62,7 @@ def annotation_lines(row: dict[str, Any]) -> list[str]:
     lines = []
     for segment in row["segments"] or []:
         name = segment["name"] or "unnamed"
-        lines.append(
-            f"label {segment['label']} {name}: {segment['pixel_count']} pixels, {segment['area_mm2']:.6g} mm2"
-        )
+        lines.append(f"label {segment['label']} {name}: {segment['pixel_count']} pixels, {segment['area_mm2']:.6g} mm2")
         lines += [
             f"  box {tuple(box['min_rc'])} to {tuple(box['max_rc'])}: {_times(box['size_px'])} pixels,"
             f" {_mm(box['size_mm'])}, {box['pixel_count']} inside"

@@ -54,17 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--out", required=True, help="folder or URL of the release")
     build.add_argument("--rules", choices=sorted(RULES), default="1.4.0")
     build.add_argument("--planes", type=_subset(PLANES), default=PLANES, help="comma-separated: %(default)s")
-    build.add_argument(
-        "--formats", type=_subset(FORMATS), default=FORMATS, help="comma-separated: %(default)s"
-    )
+    build.add_argument("--formats", type=_subset(FORMATS), default=FORMATS, help="comma-separated: %(default)s")
     build.add_argument("--images", choices=IMAGES, default="png16")
     build.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1), metavar="N")
-    build.add_argument(
-        "--limit", type=_positive, default=0, metavar="N", help="first N cases of each dataset"
-    )
-    build.add_argument(
-        "--splits-from", default="", metavar="DIR", help="published plan files to take splits from"
-    )
+    build.add_argument("--limit", type=_positive, default=0, metavar="N", help="first N cases of each dataset")
+    build.add_argument("--splits-from", default="", metavar="DIR", help="published plan files to take splits from")
     build.add_argument("--strict", action="store_true", help="exit 1 when any case was left out")
     build.add_argument("--replace", action="store_true", help="replace another release that stands in OUT")
     build.add_argument("--runner", choices=["direct"], default="direct")
@@ -106,9 +100,7 @@ def _datasets(arguments: argparse.Namespace, rest: list[str], console: Console) 
         return OK
     table = Table("dataset", "modality", "tasks", "lesion tasks", "images", "masks", "access", "licence")
     for row in rows:
-        numbers = [
-            f"{row[name]:,}" for name in ("tasks", "lesion_tasks", "images_published", "masks_published")
-        ]
+        numbers = [f"{row[name]:,}" for name in ("tasks", "lesion_tasks", "images_published", "masks_published")]
         modalities = ", ".join(row["modalities"])  # type: ignore[arg-type]
         table.add_row(str(row["name"]), modalities, *numbers, str(row["access"]), str(row["licence"]))
     console.print(table)
@@ -153,9 +145,7 @@ def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
         ]
         table.add_row(name, *(f"{count:,}" for count in counts), f"{item['bytes'] / 1e6:.1f}", reasons or "-")
     console.print(table)
-    console.print(
-        f"release by rules {manifest['rules']} in {out}: start with README.md there", soft_wrap=True
-    )
+    console.print(f"release by rules {manifest['rules']} in {out}: start with README.md there", soft_wrap=True)
     return left_out
 
 

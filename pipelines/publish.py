@@ -127,9 +127,7 @@ def finish(
     return manifest
 
 
-def _write_dead_letters(
-    store: Store, records: list[ShardRecord], letters: list[DeadLetter]
-) -> list[PublishedFile]:
+def _write_dead_letters(store: Store, records: list[ShardRecord], letters: list[DeadLetter]) -> list[PublishedFile]:
     rows: dict[str, list[dict[str, object]]] = {}
     for row in dead_letter_rows(letters):
         rows.setdefault(row["dataset"], []).append(row)
@@ -144,9 +142,7 @@ def _write_dead_letters(
             file = ParquetFile(out, DEAD_LETTER_SCHEMA)
             file.write(pa.Table.from_pylist(found, schema=DEAD_LETTER_SCHEMA))
             file.close()
-        published.append(
-            PublishedFile(path, "dead_letters", dataset, out.count, len(found), out.digest.hexdigest())
-        )
+        published.append(PublishedFile(path, "dead_letters", dataset, out.count, len(found), out.digest.hexdigest()))
     return published
 
 
@@ -194,9 +190,7 @@ def _summary(
         "shards": len(mine),
         "bytes": sum(file.bytes for file in files if file.dataset == name),
         "pairs": {k.removeprefix("pairs."): v for k, v in sorted(total.items()) if k.startswith("pairs.")},
-        "dead_letters": {
-            k.removeprefix("dead."): v for k, v in sorted(total.items()) if k.startswith("dead.")
-        },
+        "dead_letters": {k.removeprefix("dead."): v for k, v in sorted(total.items()) if k.startswith("dead.")},
     }
 
 

@@ -123,9 +123,7 @@ def open_release(url: str) -> Release:
         raise ReleaseError(f"{url}/{MANIFEST} does not say format {FORMAT!r}; this is another kind of folder")
     version = manifest.get("schema_version")
     if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise ReleaseError(
-            f"{url} has schema version {version}, this program reads up to {SCHEMA_VERSION}; upgrade it"
-        )
+        raise ReleaseError(f"{url} has schema version {version}, this program reads up to {SCHEMA_VERSION}; upgrade it")
     return Release(url=url, root=root, fs=fs, manifest=manifest)
 
 

@@ -95,11 +95,7 @@ class PublishRelease(beam.PTransform):
     dead_letters: beam.PCollection[DeadLetter]
 
     def expand(self, records: beam.PCollection[ShardRecord]) -> beam.PCollection[dict[str, object]]:
-        ready = (
-            records
-            | "Gather records" >> beam.combiners.ToList()
-            | "Take lock" >> beam.ParDo(_Begin(self.options))
-        )
+        ready = records | "Gather records" >> beam.combiners.ToList() | "Take lock" >> beam.ParDo(_Begin(self.options))
         shard_files = (
             ready
             | "Each shard" >> beam.FlatMap(_each)
@@ -112,11 +108,7 @@ class PublishRelease(beam.PTransform):
             | "Spread pairs" >> beam.Reshuffle()
             | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
         )
-        files = (
-            (shard_files, pair_files)
-            | "All files" >> beam.Flatten()
-            | "Gather files" >> beam.combiners.ToList()
-        )
+        files = (shard_files, pair_files) | "All files" >> beam.Flatten() | "Gather files" >> beam.combiners.ToList()
         return ready | "Write manifest" >> beam.ParDo(
             _Finish(self.datasets, self.options),
             beam.pvalue.AsSingleton(files),

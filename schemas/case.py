@@ -59,10 +59,6 @@ class Case:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Case:
-        images = tuple(
-            CaseImage(**{**image, "file": SourceFile(**image["file"])}) for image in data["images"]
-        )
+        images = tuple(CaseImage(**{**image, "file": SourceFile(**image["file"])}) for image in data["images"])
         masks = tuple(SourceFile(**mask) for mask in data["masks"])
-        return Case(
-            data["dataset"], data["case_id"], data["patient"], images, masks, tuple(data["mask_labels"])
-        )
+        return Case(data["dataset"], data["case_id"], data["patient"], images, masks, tuple(data["mask_labels"]))

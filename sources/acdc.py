@@ -16,9 +16,7 @@ ACDC = Dataset(
     redistribute=False,
     access="registration",
     homepage="https://www.creatis.insa-lyon.fr/Challenge/acdc/",
-    data_urls=(
-        "https://humanheart-project.creatis.insa-lyon.fr/database/#collection/637218c173e9f0047faa00fb",
-    ),
+    data_urls=("https://humanheart-project.creatis.insa-lyon.fr/database/#collection/637218c173e9f0047faa00fb",),
     papers=("https://doi.org/10.1109/TMI.2018.2837502",),
     citation=(
         "O. Bernard, A. Lalande, C. Zotti, F. Cervenansky, et al. Deep Learning Techniques for Automatic MRI "

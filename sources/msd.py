@@ -40,15 +40,11 @@ def _task(
 
 
 def _brain(number: int, channel: int, sequence: str, description: str) -> Task:
-    return _task(
-        number, "Task01_BrainTumour", r"BRATS_\d{3}", _BRAIN_TUMOUR, "MRI", description, sequence, channel
-    )
+    return _task(number, "Task01_BrainTumour", r"BRATS_\d{3}", _BRAIN_TUMOUR, "MRI", description, sequence, channel)
 
 
 def _prostate(number: int, channel: int, sequence: str, description: str) -> Task:
-    return _task(
-        number, "Task05_Prostate", r"prostate_\d{2}", _PROSTATE, "MRI", description, sequence, channel
-    )
+    return _task(number, "Task05_Prostate", r"prostate_\d{2}", _PROSTATE, "MRI", description, sequence, channel)
 
 
 MSD = Dataset(
@@ -119,12 +115,8 @@ MSD = Dataset(
             "hippocampus magnetic resonance imaging (MRI) scan",
         ),
         _task(9, "Task03_Liver", r"liver_\d+", {1: "liver", 2: "liver cancer"}, "CT", _ABDOMEN_CT),
-        _task(
-            10, "Task06_Lung", r"lung_\d{3}", {1: "lung cancer"}, "CT", "chest computed tomography (CT) scan"
-        ),
-        _task(
-            11, "Task07_Pancreas", r"pancreas_\d{3}", {1: "pancreas", 2: "pancreas cancer"}, "CT", _ABDOMEN_CT
-        ),
+        _task(10, "Task06_Lung", r"lung_\d{3}", {1: "lung cancer"}, "CT", "chest computed tomography (CT) scan"),
+        _task(11, "Task07_Pancreas", r"pancreas_\d{3}", {1: "pancreas", 2: "pancreas cancer"}, "CT", _ABDOMEN_CT),
         _prostate(12, 0, "T2w", "T2-weighted prostate magnetic resonance imaging (MRI) scan"),
         _prostate(
             13,

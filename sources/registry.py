@@ -9,8 +9,7 @@ from medvision.sources.msd import MSD
 from medvision.sources.totalsegmentator import TOTALSEGMENTATOR
 
 DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset
-    for dataset in sorted((ACDC, KITS23, MSD, TOTALSEGMENTATOR), key=lambda dataset: dataset.name)
+    dataset.name: dataset for dataset in sorted((ACDC, KITS23, MSD, TOTALSEGMENTATOR), key=lambda dataset: dataset.name)
 }
 
 

@@ -111,9 +111,7 @@ MR_CLASSES = {
 }
 
 
-def _task(
-    number: int, group: str, image: str, classes: dict[str, str], modality: str, description: str
-) -> Task:
+def _task(number: int, group: str, image: str, classes: dict[str, str], modality: str, description: str) -> Task:
     return Task(
         number=number,
         image=f"{{case}}/{image}",

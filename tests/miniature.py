@@ -68,9 +68,7 @@ class Scan:
         return replace(self, shape_ras=(x + 2 * step, y + 3 * step, z + step))
 
 
-def ellipsoid(
-    shape: Sequence[int], center: ArrayLike, radii: ArrayLike, rotation_deg: ArrayLike = 0.0
-) -> np.ndarray:
+def ellipsoid(shape: Sequence[int], center: ArrayLike, radii: ArrayLike, rotation_deg: ArrayLike = 0.0) -> np.ndarray:
     """Bool volume, true inside an ellipsoid.
 
     Args:
@@ -312,9 +310,7 @@ VESSELS = (organ(1, 170.0, (0.34, 0.06, 0.14)), *lesions(2, 70.0))
 SPLEEN = (organ(1, 120.0, (0.22, 0.2, 0.34)),)
 ATRIUM = organ(1, 500.0, (0.2, 0.16, 0.3))
 DECATHLON_SCANS = {
-    "Task01_BrainTumour": replace(
-        mri((60, 71, 25), (1.0, 1.0, 1.0), "float32", *BRAIN), gains=(1.0, 0.7, 1.3, 1.1)
-    ),
+    "Task01_BrainTumour": replace(mri((60, 71, 25), (1.0, 1.0, 1.0), "float32", *BRAIN), gains=(1.0, 0.7, 1.3, 1.1)),
     "Task02_Heart": mri((66, 58, 28), (1.25, 1.25, 1.37), "uint16", ATRIUM),
     "Task03_Liver": Scan((72, 63, 26), (0.75, 0.75, 4.0), LIVER),
     "Task04_Hippocampus": mri((42, 51, 35), (1.0, 1.0, 1.0), "float32", *HIPPOCAMPUS),
@@ -354,9 +350,7 @@ def write_msd(folder: Path, cases: int, seed: int) -> Iterator[Path]:
             "labels": {str(index): name for index, name in enumerate(("background", *task.labels))},
             "numTraining": cases,
             "numTest": 1,
-            "training": [
-                {"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names[:cases]
-            ],
+            "training": [{"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names[:cases]],
             "test": [f"./imagesTs/{names[cases]}"],
         }
         yield write_bytes(home / "dataset.json", json.dumps(description, indent=1).encode())
@@ -421,9 +415,7 @@ WRITERS: dict[str, Callable[[Path, int, int], Iterator[Path]]] = {
 }
 
 
-def write_miniature(
-    root: Path, datasets: Sequence[str] | None = None, cases: int = 3, seed: int = 7
-) -> list[Path]:
+def write_miniature(root: Path, datasets: Sequence[str] | None = None, cases: int = 3, seed: int = 7) -> list[Path]:
     """Write miniature archives below `root/<dataset>`.
 
     Args:

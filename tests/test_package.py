@@ -105,9 +105,7 @@ def test_sdist_holds_every_module(dist: Path) -> None:
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     expected = {module.file for module in MODULES}
-    assert (
-        expected | {"pipelines/api/py.typed", "pyproject.toml", "setup.py", "README.md", "LICENSE"} <= names
-    )
+    assert expected | {"pipelines/api/py.typed", "pyproject.toml", "setup.py", "README.md", "LICENSE"} <= names
 
 
 PROBE = """
@@ -154,11 +152,7 @@ def unwanted(tree: ast.AST) -> list[str]:
             name = ast.unparse(node.func)
             if name in {"print", "exit", "quit", "sys.exit", "os._exit", "os.chdir"}:
                 found.append(f"{node.lineno}: {name}(")
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node.module == "sys"
-            and any(a.name == "exit" for a in node.names)
-        ):
+        if isinstance(node, ast.ImportFrom) and node.module == "sys" and any(a.name == "exit" for a in node.names):
             found.append(f"{node.lineno}: sys.exit(")
     return found
 
@@ -229,9 +223,7 @@ def test_unwanted_code_is_found(code: str) -> None:
     assert len(unwanted(ast.parse(code))) == 1
 
 
-@pytest.mark.parametrize(
-    "code", ["console.print(1)", "try:\n  pass\nexcept OSError:\n  pass", "parser.exit(2)"]
-)
+@pytest.mark.parametrize("code", ["console.print(1)", "try:\n  pass\nexcept OSError:\n  pass", "parser.exit(2)"])
 def test_wanted_code_is_let_through(code: str) -> None:
     assert unwanted(ast.parse(code)) == []
 

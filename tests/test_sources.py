@@ -113,9 +113,7 @@ def test_registry_is_sorted_and_keyed_by_name() -> None:
 
 
 def test_unknown_dataset_names_the_known_and_the_close_ones() -> None:
-    with pytest.raises(
-        ValueError, match=r"'KiTS'.*ACDC, KiTS23, MSD, TotalSegmentator; did you mean KiTS23\?"
-    ):
+    with pytest.raises(ValueError, match=r"'KiTS'.*ACDC, KiTS23, MSD, TotalSegmentator; did you mean KiTS23\?"):
         find_dataset("KiTS")
     with pytest.raises(ValueError, match=r"TotalSegmentator$"):
         find_dataset("xyz")
@@ -312,9 +310,7 @@ def test_miniature_has_the_same_bytes_twice(archives: Path, tmp_path: Path) -> N
         assert path.read_bytes() == (archives / path.relative_to(tmp_path)).read_bytes(), path
 
 
-def test_miniature_from_the_command_line(
-    archives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_miniature_from_the_command_line(archives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(tmp_path), "--cases", "1", "kits23"])
     assert capsys.readouterr().out.startswith("4 files, ")
     case = "KiTS23/dataset/case_00000/imaging.nii.gz"
@@ -337,9 +333,7 @@ def test_ellipsoid_turns_from_the_first_axis_to_the_second() -> None:
 
 
 def test_write_nifti_keeps_header_zooms_apart_from_the_affine(tmp_path: Path) -> None:
-    path = write_nifti(
-        tmp_path / "a.nii", np.zeros((4, 5, 6), np.uint8), np.eye(4), zooms_mm=(1.5, 1.5, 10.0)
-    )
+    path = write_nifti(tmp_path / "a.nii", np.zeros((4, 5, 6), np.uint8), np.eye(4), zooms_mm=(1.5, 1.5, 10.0))
     image = load(path)
     assert image.header.get_zooms() == (1.5, 1.5, 10.0)
     np.testing.assert_array_equal(image.affine, np.eye(4))

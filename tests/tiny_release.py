@@ -65,9 +65,7 @@ def slice_row(case: int, index: int, side: str) -> Row:
         "intensity_scale": 1.0,
         "header_slope": 1.0,
         "segments": [segment(1, "organ", boxes), segment(2, "lesion", [box((2, 2), (4, 4), 9)])],
-        "lesions": [
-            {"lesion_task": 1, "label": 2, "name": "lesion", "n_total_clusters": 1, "ellipses": [ellipse]}
-        ],
+        "lesions": [{"lesion_task": 1, "label": 2, "name": "lesion", "n_total_clusters": 1, "ellipses": [ellipse]}],
     }
 
 

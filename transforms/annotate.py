@@ -39,9 +39,7 @@ def survey_plane(mask: np.ndarray, slice_dim: int) -> PlaneLabels:
     return PlaneLabels(slice_dim, (rows, columns), table, np.unique(table[:, 0]))
 
 
-def segments_column(
-    plane: PlaneLabels, spacing_rc_mm: tuple[float, float], names: dict[int, str]
-) -> pa.ListArray:
+def segments_column(plane: PlaneLabels, spacing_rc_mm: tuple[float, float], names: dict[int, str]) -> pa.ListArray:
     """Segments and boxes of every labelled slice (upstream reference b2, b3).
 
     Args:

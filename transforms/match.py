@@ -35,9 +35,7 @@ def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
     found = fs.find(base, detail=True)
     files = []
     for path, info in found.items():
-        relative = (
-            path[len(base) + 1 :] if path.startswith(base) else fs._strip_protocol(path)[len(base) + 1 :]
-        )
+        relative = path[len(base) + 1 :] if path.startswith(base) else fs._strip_protocol(path)[len(base) + 1 :]
         files.append(SourceFile(relative, int(info.get("size") or 0), _stamp(info)))
     return sorted(files)
 
@@ -133,9 +131,7 @@ class _Group:
         for place, mask in sorted(self.masks.items()):
             if not used & {file.path for file in mask.values()}:
                 path = min(file.path for file in mask.values())
-                dead.append(
-                    self._letter(self._case_id(place[0]), 0, DataFault("match", "image_missing"), path)
-                )
+                dead.append(self._letter(self._case_id(place[0]), 0, DataFault("match", "image_missing"), path))
         for _, found in sorted(self.images.items()):
             for place, file in sorted(found.items()):
                 if file.path not in used:
@@ -169,15 +165,11 @@ class _Group:
         labels = tuple(first.labels) if first.class_files else ()
         patient = re.search(self.dataset.patient, case_id)
         if patient is None:
-            raise ValueError(
-                f"{self.dataset.name}: patient pattern {self.dataset.patient!r} misses {case_id!r}"
-            )
+            raise ValueError(f"{self.dataset.name}: patient pattern {self.dataset.patient!r} misses {case_id!r}")
         case = Case(self.dataset.name, case_id, patient[1], tuple(images), tuple(ordered), labels)
         return case, dead
 
-    def _take(
-        self, place: Place, images: dict[int, SourceFile], mask: dict[str, SourceFile], used: set[str]
-    ) -> None:
+    def _take(self, place: Place, images: dict[int, SourceFile], mask: dict[str, SourceFile], used: set[str]) -> None:
         self.pairs[place] = images
         used.update(file.path for file in (*images.values(), *mask.values()))
 

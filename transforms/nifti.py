@@ -44,9 +44,7 @@ def read_nifti(stream: BinaryIO, size: int, compressed: bool, max_bytes: int = M
         raise DataFault("read", "dims_exceed_file", expected=expected, size=size)
     _skip_to_voxels(source, header, consumed)
     data = np.empty(shape, dtype=dtype, order="F")
-    got = source.read_into(
-        memoryview(data.reshape(-1, order="F")).cast("B")
-    )  # a view: both are Fortran order
+    got = source.read_into(memoryview(data.reshape(-1, order="F")).cast("B"))  # a view: both are Fortran order
     if got != expected:
         raise DataFault("read", "truncated", got=got, expected=expected)
     source.drain()
@@ -64,9 +62,7 @@ def _read_header(source: Inflating) -> tuple[Any, int]:
         if len(start) == 4 and length in HEADER_BYTES:
             block = start + source.read(length - 4)
             if len(block) == length:
-                header = HEADER_BYTES[length](
-                    block, endianness="<" if order == "little" else ">", check=False
-                )
+                header = HEADER_BYTES[length](block, endianness="<" if order == "little" else ">", check=False)
                 if bytes(header["magic"]).startswith((b"n+1", b"n+2")):
                     return header, length
     raise DataFault("read", "bad_header", format="single-file NIfTI")

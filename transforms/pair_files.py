@@ -75,9 +75,7 @@ class _OpenPairs:
         if error is None and self._file.rows:
             out = self._out
             self.published.append(
-                PublishedFile(
-                    self._path, "pairs", self.dataset, out.count, self._file.rows, out.digest.hexdigest()
-                )
+                PublishedFile(self._path, "pairs", self.dataset, out.count, self._file.rows, out.digest.hexdigest())
             )
 
     def _start(self) -> None:

@@ -51,9 +51,7 @@ def pair_groups(
         parents, items = parents.filter(keep), items.filter(keep)
     if not len(items):
         return
-    tasks = (
-        items.field("lesion_task") if kind == "TumorLesionSize" else _one(rows.column("task")).take(parents)
-    )
+    tasks = items.field("lesion_task") if kind == "TumorLesionSize" else _one(rows.column("task")).take(parents)
     names = _one(rows.column("upstream_name")).take(parents)
     sides, sources = _sides(kind, tasks, names, splits)
     special = _SPECIAL[kind](items)
@@ -82,16 +80,12 @@ def pair_groups(
     for name, source in {**_RENAMED, "pixel_size": spacing}.items():
         columns[name] = _one(rows.column(source)).take(parents)
     schema = PAIR_SCHEMAS[kind]
-    table = pa.Table.from_arrays(
-        [columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema
-    )
+    table = pa.Table.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
     planes = _one(rows.column("plane")).take(parents)
     for task in sorted(pc.unique(tasks).to_pylist()):
         for plane in sorted(pc.unique(planes).to_pylist()):
             for side in SIDES:
-                chosen = pc.and_(
-                    pc.and_(pc.equal(tasks, task), pc.equal(planes, plane)), pc.equal(sides, side)
-                )
+                chosen = pc.and_(pc.and_(pc.equal(tasks, task), pc.equal(planes, plane)), pc.equal(sides, side))
                 part = table.filter(chosen)
                 if part.num_rows:
                     yield PairGroup(task, plane, side, part)
@@ -138,9 +132,7 @@ def _reasons(kind: str, items: pa.StructArray, special: dict[str, pa.Array], rul
     dimensions = pc.list_element(boxes, 0).field("dimensions")
     smallest = pc.min_element_wise(pc.list_element(dimensions, 0), pc.list_element(dimensions, 1))
     small = pc.less(smallest, rules.min_box_pixels)
-    return pc.if_else(
-        several, pa.scalar("multiple_boxes"), pc.if_else(small, pa.scalar("box_too_small"), nothing)
-    )
+    return pc.if_else(several, pa.scalar("multiple_boxes"), pc.if_else(small, pa.scalar("box_too_small"), nothing))
 
 
 def _box_columns(items: pa.StructArray) -> dict[str, pa.Array]:
@@ -167,10 +159,7 @@ def _lesion_columns(items: pa.StructArray) -> dict[str, pa.Array]:
         "metric_value_minor_axis": flat.field("minor_mm"),
         "metric_unit": "mm",
     }
-    arrays = [
-        _repeat(value, len(flat), pa.string()) if isinstance(value, str) else value
-        for value in values.values()
-    ]
+    arrays = [_repeat(value, len(flat), pa.string()) if isinstance(value, str) else value for value in values.values()]
     profile = pa.StructArray.from_arrays(arrays, fields=list(BIOMETRIC_PROFILE))
     return {
         "n_total_clusters": items.field("n_total_clusters"),

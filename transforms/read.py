@@ -85,15 +85,11 @@ class CaseReader:
             raw = self._raw(source)
             with _fault_path(source.path):
                 part = self._ras(raw)
-                present = (
-                    part.data * part.slope + part.intercept > 0.5 if part.slope != 1.0 else part.data > 0.5
-                )
+                present = part.data * part.slope + part.intercept > 0.5 if part.slope != 1.0 else part.data > 0.5
                 if merged is None:
                     merged = Volume(np.zeros(present.shape, dtype, order="F"), part.grid, 1.0, 0.0)
                 if merged.data.shape != present.shape:
-                    raise DataFault(
-                        "read", "shape_mismatch", image=list(merged.data.shape), mask=list(present.shape)
-                    )
+                    raise DataFault("read", "shape_mismatch", image=list(merged.data.shape), mask=list(present.shape))
                 taken = present & (merged.data != 0)
                 overlap += int(np.count_nonzero(taken))
                 merged.data[present & ~taken] = label
@@ -109,9 +105,7 @@ def find_reader(path: str) -> Reader:
     for suffix in sorted(READERS, key=len, reverse=True):
         if name.endswith(suffix):
             return READERS[suffix]
-    raise DataFault(
-        "read", "unsupported_format", path, suffix=name[name.find(".") :] if "." in name else name
-    )
+    raise DataFault("read", "unsupported_format", path, suffix=name[name.find(".") :] if "." in name else name)
 
 
 def _as_labels(volume: Volume) -> Volume:

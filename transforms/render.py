@@ -152,9 +152,7 @@ def render(
         pixels=pixels,
         pixel_spacing_mm=move.spacing(row["pixel_spacing_mm"]),
         segments=[{**s, "boxes": [move.box(b) for b in s["boxes"]]} for s in row.get("segments") or ()],
-        lesions=[
-            {**n, "ellipses": [move.ellipse(e) for e in n["ellipses"]]} for n in row.get("lesions") or ()
-        ],
+        lesions=[{**n, "ellipses": [move.ellipse(e) for e in n["ellipses"]]} for n in row.get("lesions") or ()],
         window=used,
         orientation=orientation,
     )

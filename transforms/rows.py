@@ -59,9 +59,7 @@ def measure_case(case: Case, mask: Mask, options: BuildOptions) -> CaseLabels:
     """Boxes and components of the mask on every asked plane whose slices have both sides longer than 1."""
     shape = mask.volume.grid.shape_xyz
     dims = [dim for dim, plane in enumerate(PLANES) if plane in options.planes]
-    planes = [
-        survey_plane(mask.volume.data, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1
-    ]
+    planes = [survey_plane(mask.volume.data, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1]
     return CaseLabels(case, mask, tuple(planes))
 
 
@@ -124,9 +122,7 @@ def _check_grids(image: Grid, mask: Grid, rules: Rules) -> float:
     distance_mm = grid_distance_mm(image, mask)
     limit_mm = rules.grid_tolerance * min(mask.affine_spacing_xyz_mm)
     if rules.grid_mismatch == "reject" and round(distance_mm, 9) > round(limit_mm, 9):
-        raise DataFault(
-            "geometry", "grid_mismatch", distance_mm=round(distance_mm, 3), limit_mm=round(limit_mm, 3)
-        )
+        raise DataFault("geometry", "grid_mismatch", distance_mm=round(distance_mm, 3), limit_mm=round(limit_mm, 3))
     return distance_mm
 
 
@@ -146,9 +142,7 @@ def _image_constants(
 ) -> dict[str, object]:
     case, task, rules = labels.case, dataset.task(image.task), options.rule_table
     flags = set(grid_flags(volume.grid)) | {f"mask_{flag}" for flag in grid_flags(labels.mask.volume.grid)}
-    if round(mismatch_mm, 9) > round(
-        rules.grid_tolerance * min(labels.mask.volume.grid.affine_spacing_xyz_mm), 9
-    ):
+    if round(mismatch_mm, 9) > round(rules.grid_tolerance * min(labels.mask.volume.grid.affine_spacing_xyz_mm), 9):
         flags.add("grid_mismatch")
     if labels.mask.overlap_voxels:
         flags.add("mask_overlap")

@@ -85,9 +85,7 @@ class _Attempt:
     def run(self, cases: list[Case]) -> ShardRecord:
         deaths = self.notes.deaths()
         sources = []
-        with ShardWriter(
-            self.store, self.folder, self.options.formats, self.options.images != "none"
-        ) as writer:
+        with ShardWriter(self.store, self.folder, self.options.formats, self.options.images != "none") as writer:
             for case in cases:
                 if deaths[case.case_id] >= MAX_DEATHS:
                     self._give_up(case, deaths[case.case_id])
@@ -121,9 +119,7 @@ class _Attempt:
                 try:
                     if isinstance(volume, DataFault):
                         raise volume
-                    for plane in image_rows(
-                        labels, image, volume, self.dataset, self.options, self.shard.side
-                    ):
+                    for plane in image_rows(labels, image, volume, self.dataset, self.options, self.shard.side):
                         self._write(plane, writer)
                         rows += plane.batch.num_rows
                 except DataFault as fault:
@@ -149,9 +145,7 @@ class _Attempt:
 
     def _bury(self, case: Case, task: int, fault: DataFault, path: str) -> None:
         self.letters.append(
-            DeadLetter(
-                case.dataset, case.case_id, task, fault.stage, fault.reason, fault.message, fault.path or path
-            )
+            DeadLetter(case.dataset, case.case_id, task, fault.stage, fault.reason, fault.message, fault.path or path)
         )
         self.counts[f"dead.{fault.reason}"] += 1
 

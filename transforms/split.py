@@ -42,9 +42,7 @@ def shuffle_split(names: Iterable[str], train_fraction: float = 0.7) -> dict[str
     return {name: SIDES[0] if rank < count else SIDES[1] for rank, name in enumerate(ordered)}
 
 
-def numbered_splits(
-    dataset: Dataset, cases: Iterable[Case], rules: Rules, splits_from: str = ""
-) -> NumberedSplit:
+def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, splits_from: str = "") -> NumberedSplit:
     """Side of every (kind, task, image file) over the MATCHED files, before any of them is read.
 
     Raises:
@@ -63,8 +61,7 @@ def numbered_splits(
         patients = names[image_task]
         if rules.split_source == "patient_hash":
             chosen = {
-                n: (patient_side(dataset.name, p, rules.train_fraction), "patient_hash")
-                for n, p in patients.items()
+                n: (patient_side(dataset.name, p, rules.train_fraction), "patient_hash") for n, p in patients.items()
             }
         elif published:
             chosen = _published_sides(published, dataset.name, kind, number, patients)

@@ -82,7 +82,7 @@ class Store:
         try:
             with open(partial, "wb") as raw:  # noqa: PTH123
                 yield HashingWriter(raw)
-            os.replace(partial, target)
+            Path(partial).replace(target)
         except BaseException:
             Path(partial).unlink(missing_ok=True)
             raise
@@ -124,7 +124,7 @@ class Store:
             os.link(self.path(source), partial)
         except OSError:
             self.fs.copy(self.path(source), partial)
-        os.replace(partial, final)
+        Path(partial).replace(final)
 
     def remove(self, relative: str) -> None:
         """Remove a file; nothing happens when it is absent."""

@@ -128,9 +128,7 @@ def stored_to_values(stored: np.ndarray, row: Mapping[str, Any]) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def to_grey(
-    values: np.ndarray, window: tuple[float, float] | None
-) -> tuple[np.ndarray, tuple[float, float] | None]:
+def to_grey(values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.ndarray, tuple[float, float] | None]:
     """Map intensities to 0..255: (clip(v, low, high) - low) / (high - low) * 255, fractions cut off.
 
     Args:

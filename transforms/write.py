@@ -174,9 +174,7 @@ def dead_letter_rows(letters: Iterable[DeadLetter]) -> list[dict[str, Any]]:
     return [{name: getattr(letter, name) for name in DEAD_LETTER_SCHEMA.names} for letter in sorted(letters)]
 
 
-def source_rows(
-    dataset: str, case_id: str, sizes: dict[str, int], sha256: dict[str, str]
-) -> list[dict[str, Any]]:
+def source_rows(dataset: str, case_id: str, sizes: dict[str, int], sha256: dict[str, str]) -> list[dict[str, Any]]:
     """Raw files of a case as rows of SOURCE_SCHEMA, by path."""
     return [
         dict(zip(SOURCE_SCHEMA.names, (dataset, case_id, path, sizes[path], sha256[path]), strict=True))

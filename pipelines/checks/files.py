@@ -122,7 +122,5 @@ def _check_schema(findings: Findings, check: str, path: str, found: pa.Schema, e
     if found.equals(expected):
         return True
     wrong = sorted({field.name for field in set(expected) ^ set(found)})
-    findings.fail(
-        check, f"{path}: {f'columns {wrong}' if wrong else 'the order of columns'} differ from the schema"
-    )
+    findings.fail(check, f"{path}: {f'columns {wrong}' if wrong else 'the order of columns'} differ from the schema")
     return False

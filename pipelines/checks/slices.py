@@ -82,9 +82,7 @@ def check_unique(release: Release, kind: str, column: str, sound: set[str], find
             findings.fail_many(check, len(twice), twice)
 
 
-def check_counts(
-    release: Release, tallies: dict[str, DatasetTally], sound: set[str], findings: Findings
-) -> None:
+def check_counts(release: Release, tallies: dict[str, DatasetTally], sound: set[str], findings: Findings) -> None:
     """The manifest's counts of every dataset are those of its files; no patient is on both sides."""
     stated = release.manifest.get("datasets", {})
     findings.same("counts", "datasets", sorted({f.dataset for f in release.files()} - set(stated)), [])

@@ -234,9 +234,7 @@ def test_8_bit_images_use_the_same_formula():
 def test_a_row_of_the_release_schema_renders():
     given_row = slice_row(ramp(), name="spleen")
     table = pa.Table.from_pylist([given_row], schema=DATA_SCHEMA)
-    np.testing.assert_array_equal(
-        render(table.to_pylist()[0], label=1).pixels, render(given_row, label=1).pixels
-    )
+    np.testing.assert_array_equal(render(table.to_pylist()[0], label=1).pixels, render(given_row, label=1).pixels)
 
 
 def test_batch_serves_with_transform():
@@ -370,9 +368,7 @@ def test_a_moved_box_stays_ordered_and_inside_any_picture(sizes, turned, data):
 
 
 def test_resize_is_linear_between_corner_centres_and_comes_before_the_window():
-    stored = np.array(
-        [[864, 1264, 1664]], np.uint16
-    )  # -160, 240, 640 HU: half-way values are not windowed ones
+    stored = np.array([[864, 1264, 1664]], np.uint16)  # -160, 240, 640 HU: half-way values are not windowed ones
     picture = render(slice_row(stored), label=1, size=(1, 5))
     assert picture.pixels.tolist() == [[0, 127, 255, 255, 255]]
     assert picture.pixel_spacing_mm == (0.5, 2.0 * 3 / 5)
