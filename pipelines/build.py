@@ -1,6 +1,7 @@
 """The build: one pipeline for any number of datasets."""
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from medvision.pipelines.steps import (
     DEAD,
@@ -16,7 +17,7 @@ from medvision.schemas.options import BuildOptions
 
 def build_release(
     pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions
-) -> beam.PCollection[dict[str, object]]:
+) -> PCollection[dict[str, object]]:
     """Wire a release from raw archives to manifest.
 
     Args:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import medvision
 from medvision.schemas.options import FORMATS, IMAGES, PLANES, BuildOptions
+from medvision.schemas.pairs import KINDS
 from medvision.schemas.rules import RULES
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -131,21 +132,23 @@ def _build(arguments: argparse.Namespace, rest: list[str], console: Console) -> 
 
 
 def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
-    """Print the summary table; returns the number of dead letters."""
-    table = Table("dataset", "cases", "slices", "box pairs", "mask pairs", "lesion pairs", "MB", "left out")
+    """Print the summary table and what was left out; returns the number of dead letters."""
+    table = Table(Column("dataset", no_wrap=True))
+    for heading in ("cases", "slices", "boxes", "masks", "lesions", "MB", "left out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    reasons = []
     left_out = 0
     for name, item in manifest["datasets"].items():
-        dead, pairs = item["dead_letters"], item["pairs"]
-        left_out += sum(dead.values())
-        reasons = ", ".join(f"{count} {reason}" for reason, count in dead.items())
-        counts = [
-            item["cases"],
-            item["slices"],
-            *(pairs.get(k, 0) for k in ("BoxSize", "MaskSize", "TumorLesionSize")),
-        ]
-        table.add_row(name, *(f"{count:,}" for count in counts), f"{item['bytes'] / 1e6:.1f}", reasons or "-")
+        dead = sum(item["dead_letters"].values())
+        left_out += dead
+        counts = [item["cases"], item["slices"], *(item["pairs"].get(kind, 0) for kind in KINDS)]
+        table.add_row(name, *(f"{count:,}" for count in counts), f"{item['bytes'] / 1e6:.1f}", f"{dead:,}")
+        if dead:
+            named = ", ".join(f"{count} {reason}" for reason, count in item["dead_letters"].items())
+            reasons.append(f"left out of {name}: {named} (see dead_letters/{name}.parquet)")
     console.print(table)
-    console.print(f"release by rules {manifest['rules']} in {out}: start with README.md there", soft_wrap=True)
+    for line in [*reasons, f"release by rules {manifest['rules']} in {out}: start with README.md there"]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return left_out
 
 

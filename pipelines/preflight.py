@@ -14,7 +14,7 @@ import fsspec
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST
-from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.match import list_sources, match_cases, select_cases
 from medvision.transforms.plan import bucket_of
 from medvision.transforms.store import Store
 
@@ -51,7 +51,8 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         folder = f"{root.rstrip('/')}/{dataset.name}"
         if not fs.isdir(folder):
             raise PreflightError(f"{options.raw} has no folder {dataset.name}; unpack the dataset there")
-        matched = match_cases(dataset, list_sources(fs, folder)).cases[: options.limit or None]
+        found = match_cases(dataset, list_sources(fs, folder))
+        matched = select_cases(found, dataset, options).cases
         if not matched:
             raise PreflightError(
                 f"no case of {dataset.name} found below {options.raw}/{dataset.name}; its images are expected as "

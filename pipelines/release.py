@@ -14,7 +14,7 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
 from medvision.pipelines.lookup import read_row, rows_holding
-from medvision.schemas.record import FILES_TABLE, MANIFEST, PUBLISHING
+from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, PUBLISHING, PublishedFile
 from medvision.schemas.rows import SCHEMA_VERSION
 
 FORMAT = "medvision-release"
@@ -22,18 +22,6 @@ FORMAT = "medvision-release"
 
 class ReleaseError(ValueError):
     """A folder that is no readable release, or a name that the release does not hold."""
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A row of `files.parquet`. `path` is relative to the root; `rows` counts the samples of a tar."""
-
-    path: str
-    kind: str
-    dataset: str
-    bytes: int
-    rows: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -56,8 +44,8 @@ class Release:
 
     @cached_property
     def _listed(self) -> tuple[PublishedFile, ...]:
-        columns = list(PublishedFile.__dataclass_fields__)
-        return tuple(PublishedFile(**row) for row in self.parquet(FILES_TABLE).read(columns).to_pylist())
+        rows = self.parquet(FILES_TABLE).read(FILE_SCHEMA.names).to_pylist()
+        return tuple(PublishedFile(**row) for row in rows)
 
     def files(self, kind: str | None = None, dataset: str | None = None) -> list[PublishedFile]:
         """Files that the release lists, in order of path; None takes every kind or dataset."""
@@ -76,7 +64,7 @@ class Release:
         return self.fs.open(self.locate(path), "rb")
 
     def parquet(self, path: str, stream: bool = False) -> pq.ParquetFile:
-        """The Parquet file; `stream` reads it page by page, so that a batch costs the memory of a batch."""
+        """The Parquet file; `stream` reads it page by page: a batch then costs its pages, not its row group."""
         options = {"pre_buffer": False, "buffer_size": 1 << 20} if stream else {}
         return pq.ParquetFile(self.locate(path), filesystem=self.fs, **options)
 

@@ -1,7 +1,5 @@
 """Run a build from this process: checks before, progress while, a second try for a worker that died."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import uuid

@@ -8,6 +8,9 @@ from typing import Any
 
 import apache_beam as beam
 import fsspec
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.combiners import ToList
 
 from medvision.pipelines import publish
 from medvision.schemas.case import Case
@@ -16,7 +19,7 @@ from medvision.schemas.faults import DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import KINDS
 from medvision.schemas.record import PublishedFile, Shard, ShardRecord
-from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.match import list_sources, match_cases, select_cases
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
 from medvision.transforms.shard import build_shard
 from medvision.transforms.split import NumberedSplit, numbered_splits
@@ -49,7 +52,7 @@ class AssignSplits(beam.PTransform):
     datasets: Tables
     options: BuildOptions
 
-    def expand(self, cases: beam.PCollection[Case]) -> beam.PCollection[tuple[str, NumberedSplit]]:
+    def expand(self, cases: PCollection[Case]) -> PCollection[tuple[str, NumberedSplit]]:
         return (
             cases
             | "Key by dataset" >> beam.Map(_by_dataset)
@@ -65,7 +68,7 @@ class PlanShards(beam.PTransform):
     datasets: Tables
     options: BuildOptions
 
-    def expand(self, cases: beam.PCollection[Case]) -> beam.PCollection[Shard]:
+    def expand(self, cases: PCollection[Case]) -> PCollection[Shard]:
         return (
             cases
             | "Choose buckets" >> beam.ParDo(_ChooseBucket(self.datasets))
@@ -81,7 +84,7 @@ class BuildShards(beam.PTransform):
     datasets: Tables
     options: BuildOptions
 
-    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[ShardRecord]:
+    def expand(self, shards: PCollection[Shard]) -> PCollection[ShardRecord]:
         return shards | "Build" >> beam.ParDo(_Build(self.datasets, self.options))
 
 
@@ -91,11 +94,11 @@ class PublishRelease(beam.PTransform):
 
     datasets: Tables
     options: BuildOptions
-    splits: beam.PCollection[tuple[str, NumberedSplit]]
-    dead_letters: beam.PCollection[DeadLetter]
+    splits: PCollection[tuple[str, NumberedSplit]]
+    dead_letters: PCollection[DeadLetter]
 
-    def expand(self, records: beam.PCollection[ShardRecord]) -> beam.PCollection[dict[str, object]]:
-        ready = records | "Gather records" >> beam.combiners.ToList() | "Take lock" >> beam.ParDo(_Begin(self.options))
+    def expand(self, records: PCollection[ShardRecord]) -> PCollection[dict[str, object]]:
+        ready = records | "Gather records" >> ToList() | "Take lock" >> beam.ParDo(_Begin(self.options))
         shard_files = (
             ready
             | "Each shard" >> beam.FlatMap(_each)
@@ -108,7 +111,7 @@ class PublishRelease(beam.PTransform):
             | "Spread pairs" >> beam.Reshuffle()
             | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
         )
-        files = (shard_files, pair_files) | "All files" >> beam.Flatten() | "Gather files" >> beam.combiners.ToList()
+        files = (shard_files, pair_files) | "All files" >> beam.Flatten() | "Gather files" >> ToList()
         return ready | "Write manifest" >> beam.ParDo(
             _Finish(self.datasets, self.options),
             beam.pvalue.AsSingleton(files),
@@ -123,7 +126,8 @@ class _Match(beam.DoFn):
     def process(self, dataset: Dataset) -> Iterator[Case]:
         fs, root = fsspec.core.url_to_fs(self.options.raw)
         matched = match_cases(dataset, list_sources(fs, f"{root.rstrip('/')}/{dataset.name}"))
-        yield from matched.cases[: self.options.limit or None]
+        matched = select_cases(matched, dataset, self.options)
+        yield from matched.cases
         for letter in matched.dead_letters:
             yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
 
@@ -169,7 +173,7 @@ class _Build(_ByName):
     def process(self, shard: Shard) -> Iterator[ShardRecord]:
         record = build_shard(shard, self.tables[shard.dataset], self.options)
         for name, count in record.counts.items():
-            beam.metrics.Metrics.counter("medvision", name).inc(count)
+            Metrics.counter("medvision", name).inc(count)
         yield record
 
 

@@ -15,7 +15,8 @@ from medvision.pipelines.checks.measures import check_measures
 from medvision.pipelines.checks.pairs import check_pairs
 from medvision.pipelines.checks.slices import DatasetTally, check_counts, check_rows, check_twin, check_unique
 from medvision.pipelines.checks.tars import tar_images
-from medvision.pipelines.release import PublishedFile, Release, ReleaseError, open_release
+from medvision.pipelines.release import Release, ReleaseError, open_release
+from medvision.schemas.record import PublishedFile
 from medvision.transforms.content import combine
 
 __all__ = ["LEVELS", "Check", "Report", "report_lines", "validate_release"]

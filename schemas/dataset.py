@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+PLANES = ("sagittal", "coronal", "axial")
+"""Plane name by slice_dim: the axis of a RAS+ volume that is cut across."""
 MODALITY_UNITS = {"CT": "HU", "MRI": "a.u.", "PET": "SUV", "ultrasound": "a.u.", "X Ray": "a.u."}
 
 
@@ -30,6 +32,7 @@ class Task:
         upstream_masks: Upstream's mask folder.
         modality: "CT", "MRI", ... as upstream writes it.
         description: Upstream's image description, used in prompts.
+        physical_planes: Planes whose two axes are both lengths; a time axis makes the others not spatial.
         unit: Unit of the image intensities; "" takes the modality's usual one.
     """
 
@@ -46,6 +49,7 @@ class Task:
     upstream_name: str = "{case}.nii.gz"
     upstream_images: str = "Images"
     upstream_masks: str = "Masks"
+    physical_planes: tuple[str, ...] = PLANES
     unit: str = ""
 
     @property
@@ -83,6 +87,8 @@ class Dataset:
         images_published, masks_published: Number of 3D images and masks upstream lists.
         spacing_in_header: Whether this publisher's affines have columns of length 1 and only the header's voxel sizes
             are true; such an affine is then scaled by them.
+        known_bad: Case id to why, for cases that are certainly wrong in this release; `exact` leaves them out.
+        suspect: Case id to why, for doubtful cases; their rows carry the flag "suspect".
         bucket_bits: k; each side of the patient-level split has 2^k shards, about 256 MB each for the full dataset.
     """
 
@@ -103,6 +109,8 @@ class Dataset:
     tasks: tuple[Task, ...]
     lesion_tasks: tuple[LesionTask, ...] = field(default=())
     spacing_in_header: bool = False
+    known_bad: dict[str, str] = field(default_factory=dict)
+    suspect: dict[str, str] = field(default_factory=dict)
 
     def task(self, number: int) -> Task:
         for task in self.tasks:

@@ -13,6 +13,7 @@ REASONS = {
     "image_missing": "mask without an image",
     "mask_missing": "image without a mask",
     "mask_incomplete": "{missing} of {expected} class files are missing",
+    "known_bad": "listed as wrong in this release: {why}",
     "duplicate_case": "{count} files match the same case",
     "bad_gzip": "gzip stream is damaged or truncated",
     "trailing_data": "data after the end of the image",

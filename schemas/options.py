@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from medvision.schemas.dataset import PLANES
 from medvision.schemas.rules import RULES, Rules
 
-PLANES = ("sagittal", "coronal", "axial")
-"""Plane name by slice_dim: the axis of a RAS+ volume that is cut across."""
 FORMATS = ("parquet", "webdataset")
 IMAGES = ("png16", "png8", "none")
 

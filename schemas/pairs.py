@@ -8,7 +8,7 @@ A pair is (image, plane, slice, target, annotation kind). `single_instance` says
 import pyarrow as pa
 
 KINDS = ("BoxSize", "MaskSize", "TumorLesionSize")
-"""Annotation kinds of this release, as they stand in config names (upstream reference b9)."""
+"""Annotation kinds of this release, as they stand in config names."""
 TASK_TYPES = {"BoxSize": "Box-Size", "MaskSize": "Mask-Size", "TumorLesionSize": "Tumor-Lesion-Size"}
 
 COMMON: list[tuple[str, pa.DataType]] = [
@@ -74,5 +74,5 @@ PAIR_SCHEMAS = {
 
 
 def config_name(dataset: str, kind: str, task: int, plane: str, split: str) -> str:
-    """Upstream's config name, such as `MSD_BoxSize_Task08_Axial_Train` (upstream reference b9)."""
+    """Upstream's config name, such as `MSD_BoxSize_Task08_Axial_Train`."""
     return f"{dataset}_{kind}_Task{task:02d}_{plane.capitalize()}_{split.capitalize()}"

@@ -24,7 +24,7 @@ BOX = pa.struct(
         ("mask_image_ratio", pa.float64()),  # pixel_count / (height * width)
     ]
 )
-"""One 4-connected 2D component of one label (upstream reference b3)."""
+"""One 4-connected 2D component of one label."""
 
 SEGMENT = pa.struct(
     [
@@ -35,7 +35,7 @@ SEGMENT = pa.struct(
         ("boxes", pa.list_(BOX)),  # in raster order of each component's first pixel
     ]
 )
-"""One label on one slice (upstream reference b2, b3)."""
+"""One label on one slice."""
 
 ELLIPSE = pa.struct(
     [
@@ -49,7 +49,7 @@ ELLIPSE = pa.struct(
         ("minor_start_rc", PAIR_F64),  # P4
     ]
 )
-"""Conic fitted in mm to a cluster's outline through pixel centres (upstream reference b5, rules 1.4.0)."""
+"""Conic fitted in mm to a cluster's outline through pixel centres."""
 
 LESION = pa.struct(
     [

@@ -20,7 +20,8 @@ class Rules:
             max(ellipse_floor_mm, ellipse_floor_pixels * larger pixel side).
         ellipse_min_points: Fewest contour points.
         ellipse_runaway: Largest major axis in units of the cluster's bounding-box diagonal.
-        min_box_pixels, min_mask_pixels: Single-instance filters at load time (reference: upstream c2).
+        min_box_pixels, min_mask_pixels: Single-instance filters at load time.
+        known_bad: "keep" reports cases listed as wrong and keeps them; "exclude" makes them dead letters.
         physical_planes_only: Leave out planes whose axes are not both lengths.
     """
 
@@ -36,11 +37,12 @@ class Rules:
     ellipse_runaway: float = 1.5
     min_box_pixels: int = 10
     min_mask_pixels: int = 200
+    known_bad: str = "keep"
     physical_planes_only: bool = False
 
     def slice_switches(self) -> dict[str, object]:
         """The switches that change slice rows (and so a shard's key); the rest decide pairs and splits only."""
-        decides_pairs = {"name", "split_source", "min_box_pixels", "min_mask_pixels"}
+        decides_pairs = {"name", "split_source", "min_box_pixels", "min_mask_pixels", "known_bad"}
         return {key: value for key, value in asdict(self).items() if key not in decides_pairs}
 
 
@@ -51,6 +53,7 @@ RULES = {
         spacing_source="affine",
         grid_mismatch="reject",
         split_source="patient_hash",
+        known_bad="exclude",
         physical_planes_only=True,
     ),
 }

@@ -40,4 +40,5 @@ KITS23 = Dataset(
         ),
     ),
     lesion_tasks=(LesionTask(number=1, task=1, target=2),),
+    suspect={f"case_{number:05d}": "labels doubted in public KiTS19 threads" for number in (23, 68, 125, 133)},
 )

@@ -160,4 +160,11 @@ TOTALSEGMENTATOR = Dataset(
         _task(1, "CT", "ct.nii.gz", CT_CLASSES, "CT", "computed tomography (CT) scan"),
         _task(2, "MR", "mri.nii.gz", MR_CLASSES, "MRI", "magnetic resonance imaging (MRI) scan"),
     ),
+    suspect={
+        **{f"CT/s{number:04d}": "image reported empty" for number in (45, 248)},
+        **{f"CT/s{number:04d}": "rotated image, masks run on in the void" for number in (1, 44, 67)},
+        **{f"CT/s{number:04d}": "bad masks reported" for number in (92, 201, 513, 605)},
+        **{f"CT/s{number:04d}": "heart mask in the abdomen" for number in (143, 1196)},
+        **{f"CT/s{number:04d}": "vertebrae mixed up" for number in (941, 350, 603, 676, 71, 128)},
+    },
 )

@@ -40,7 +40,7 @@ def survey_plane(mask: np.ndarray, slice_dim: int) -> PlaneLabels:
 
 
 def segments_column(plane: PlaneLabels, spacing_rc_mm: tuple[float, float], names: dict[int, str]) -> pa.ListArray:
-    """Segments and boxes of every labelled slice (upstream reference b2, b3).
+    """Segments and boxes of every labelled slice.
 
     Args:
         plane: Components of the plane.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -156,5 +157,5 @@ def _percentiles(data: np.ndarray, percents: tuple[float, ...]) -> tuple[float, 
     return tuple(float(v) for v in np.percentile(flat, percents, overwrite_input=True, method="lower"))
 
 
-def _count(data: np.ndarray, test: object) -> int:
-    return sum(int(np.count_nonzero(test(block))) for block in _blocks(data))  # type: ignore[operator]
+def _count(data: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> int:
+    return sum(int(np.count_nonzero(test(block))) for block in _blocks(data))

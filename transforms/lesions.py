@@ -64,7 +64,7 @@ def measure_clusters(
 def fit_ellipse(
     cluster: np.ndarray, origin_rc: tuple[int, int], spacing_rc_mm: tuple[float, float], rules: Rules
 ) -> Ellipse | None:
-    """Fit one cluster (upstream reference b5, 1.4.0); None where the floor or a guard rejects it.
+    """Fit one cluster; None where the floor or a guard rejects it.
 
     Args:
         cluster: (rows, columns) bool, one 4-connected cluster, cropped to its bounding box.
@@ -77,7 +77,8 @@ def fit_ellipse(
     if len(points_xy) < rules.ellipse_min_points:
         return None
     scaled = (points_xy * np.array([column_mm, row_mm])).astype(np.float32)
-    center, axes, angle = cv2.fitEllipse(scaled)
+    fitted, axes, angle = cv2.fitEllipse(scaled)
+    center = (float(fitted[0]), float(fitted[1]))
     values = np.array([*center, *axes, angle], dtype=np.float64)
     if not np.isfinite(values).all():
         return None
@@ -127,4 +128,6 @@ def _ends(
         x_mm = center_xy_mm[0] + sign * half_mm * direction_xy[0]
         y_mm = center_xy_mm[1] + sign * half_mm * direction_xy[1]
         ends.append((y_mm / spacing_rc_mm[0], x_mm / spacing_rc_mm[1]))
-    return (ends[0], ends[1]) if ends[0] >= ends[1] else (ends[1], ends[0])
+    # Rounded: the ends of an axis along the columns lie on one row, but for the last bits of the cosine.
+    first, second = (tuple(round(coordinate, 9) for coordinate in end) for end in ends)
+    return (ends[0], ends[1]) if first >= second else (ends[1], ends[0])

@@ -13,6 +13,7 @@ import fsspec
 from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset, Task
 from medvision.schemas.faults import DataFault, DeadLetter
+from medvision.schemas.options import BuildOptions
 
 STAMPS = ("md5Hash", "ETag", "etag", "checksum", "generation", "mtime", "LastModified", "updated", "created")
 """Where file systems keep a change mark, the strongest first."""
@@ -65,6 +66,19 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
         for letter in letters:
             dead.setdefault((letter.path, letter.reason), letter)
     return Matched(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(sorted(dead.values())))
+
+
+def select_cases(matched: Matched, dataset: Dataset, options: BuildOptions) -> Matched:
+    """What of the matched cases a build takes: without known bad ones where the rules say so, then the first N."""
+    exclude = dataset.known_bad if options.rule_table.known_bad == "exclude" else {}
+    dead = list(matched.dead_letters)
+    for case in matched.cases:
+        if case.case_id in exclude:
+            fault = DataFault("match", "known_bad", why=exclude[case.case_id])
+            path = case.masks[0].path
+            dead.append(DeadLetter(dataset.name, case.case_id, 0, fault.stage, fault.reason, fault.message, path))
+    cases = [case for case in matched.cases if case.case_id not in exclude]
+    return Matched(tuple(cases[: options.limit or None]), tuple(sorted(dead)))
 
 
 class _Group:

@@ -44,7 +44,7 @@ def read_nifti(stream: BinaryIO, size: int, compressed: bool, max_bytes: int = M
         raise DataFault("read", "dims_exceed_file", expected=expected, size=size)
     _skip_to_voxels(source, header, consumed)
     data = np.empty(shape, dtype=dtype, order="F")
-    got = source.read_into(memoryview(data.reshape(-1, order="F")).cast("B"))  # a view: both are Fortran order
+    got = source.read_into(data.reshape(-1, order="F").view(np.uint8).data)  # a view: both are Fortran order
     if got != expected:
         raise DataFault("read", "truncated", got=got, expected=expected)
     source.drain()

@@ -119,7 +119,7 @@ def _sides(kind: str, tasks: pa.Array, names: pa.Array, splits: NumberedSplit) -
 
 
 def _reasons(kind: str, items: pa.StructArray, special: dict[str, pa.Array], rules: Rules) -> pa.Array:
-    """Why upstream's single-instance set leaves a pair out (reference c2); "" where it does not."""
+    """Why upstream's single-instance set leaves a pair out; "" where it does not."""
     nothing = pa.scalar("")
     if kind == "MaskSize":
         small = pc.less(items.field("pixel_count"), rules.min_mask_pixels)

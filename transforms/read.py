@@ -109,7 +109,7 @@ def find_reader(path: str) -> Reader:
 
 
 def _as_labels(volume: Volume) -> Volume:
-    """Stored values as label integers. Raises DataFault mask_not_integer, mask_negative, mask_too_many_labels, mask_empty."""
+    """Stored values as label integers, or one of the faults of stage "labels"."""
     data = volume.data
     if volume.slope != 1.0 or volume.intercept != 0.0:
         data = data * volume.slope + volume.intercept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,10 +56,13 @@ class PlaneRows:
                 done += 1
 
 
-def measure_case(case: Case, mask: Mask, options: BuildOptions) -> CaseLabels:
+def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions) -> CaseLabels:
     """Boxes and components of the mask on every asked plane whose slices have both sides longer than 1."""
     shape = mask.volume.grid.shape_xyz
-    dims = [dim for dim, plane in enumerate(PLANES) if plane in options.planes]
+    asked = set(options.planes)
+    if options.rule_table.physical_planes_only:
+        asked &= set(dataset.task(case.images[0].task).physical_planes)
+    dims = [dim for dim, plane in enumerate(PLANES) if plane in asked]
     planes = [survey_plane(mask.volume.data, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1]
     return CaseLabels(case, mask, tuple(planes))
 
@@ -97,9 +101,12 @@ def image_rows(
                 labels.mask.volume.data, plane, dataset.lesions_of(task.number), pixel_mm, task.labels, rules
             ),
         }
+        name = PLANES[plane.slice_dim]
+        not_spatial = [] if name in task.physical_planes else ["not_spatial"]
         per_plane = {
             **constants,
-            "plane": PLANES[plane.slice_dim],
+            "flags": sorted([*constants["flags"], *not_spatial]),
+            "plane": name,
             "slice_dim": plane.slice_dim,
             "height": plane.shape_rc[0],
             "width": plane.shape_rc[1],
@@ -139,7 +146,7 @@ def _image_constants(
     mismatch_mm: float,
     encoding: Encoding,
     options: BuildOptions,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     case, task, rules = labels.case, dataset.task(image.task), options.rule_table
     flags = set(grid_flags(volume.grid)) | {f"mask_{flag}" for flag in grid_flags(labels.mask.volume.grid)}
     if round(mismatch_mm, 9) > round(rules.grid_tolerance * min(labels.mask.volume.grid.affine_spacing_xyz_mm), 9):
@@ -149,6 +156,8 @@ def _image_constants(
     known = np.fromiter(task.labels, np.int64)
     if any(not np.isin(plane.components[:, 1], known).all() for plane in labels.planes):
         flags.add("label_unknown")
+    if case.case_id in dataset.suspect:
+        flags.add("suspect")
     mask_path = case.masks[0].path
     return {
         "dataset": case.dataset,

@@ -114,7 +114,7 @@ class _Attempt:
         self.counts["cases"] += 1
         rows = 0
         try:
-            labels = measure_case(case, reader.mask(case), self.options)
+            labels = measure_case(case, reader.mask(case), self.dataset, self.options)
             for image, volume in reader.images(case):
                 try:
                     if isinstance(volume, DataFault):

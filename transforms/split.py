@@ -35,7 +35,7 @@ def patient_side(dataset: str, patient: str, train_fraction: float = 0.7) -> str
 
 
 def shuffle_split(names: Iterable[str], train_fraction: float = 0.7) -> dict[str, str]:
-    """Upstream's numbered split (reference b7): sorted basenames, Python's shuffle with seed 1024, first int(0.7 n) train."""
+    """Upstream's numbered split: sorted basenames, Python's shuffle with seed 1024, the first int(0.7 n) train."""
     ordered = sorted(names)
     random.Random(UPSTREAM_SEED).shuffle(ordered)
     count = int(train_fraction * len(ordered))
@@ -46,7 +46,7 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
     """Side of every (kind, task, image file) over the MATCHED files, before any of them is read.
 
     Raises:
-        ValueError: `splits_from` is given and lacks an image that was matched.
+        ValueError: `splits_from` is given and lacks an image that was matched, or the dataset's plans altogether.
     """
     ordered = sorted(cases, key=lambda case: case.case_id)
     names: dict[int, dict[str, str]] = defaultdict(dict)
@@ -63,7 +63,7 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
             chosen = {
                 n: (patient_side(dataset.name, p, rules.train_fraction), "patient_hash") for n, p in patients.items()
             }
-        elif published:
+        elif splits_from:
             chosen = _published_sides(published, dataset.name, kind, number, patients)
         else:
             shuffled = shuffle_split(patients, rules.train_fraction)
@@ -86,9 +86,10 @@ def read_published_splits(folder: str, dataset: str) -> dict[tuple[str, int], di
             name = path.rsplit("/", 1)[-1]
             for plan_kind in PLAN_KINDS:
                 prefix = f"benchmark_plan_{plan_kind}_v"
-                if name.startswith(prefix) and name.endswith(".json.gz"):
-                    if plan_kind not in found or _version(name) > _version(found[plan_kind]):
-                        found[plan_kind] = path
+                if not (name.startswith(prefix) and name.endswith(".json.gz")):
+                    continue
+                if plan_kind not in found or _version(name) > _version(found[plan_kind]):
+                    found[plan_kind] = path
     sides: dict[tuple[str, int], dict[str, str]] = {}
     for plan_kind, path in found.items():
         plan = json.loads(gzip.decompress(store.read(path)))

@@ -17,6 +17,8 @@ from medvision.schemas.faults import DataFault
 CHUNK = 1 << 22
 MAX_TRAILING = 1 << 26
 """Bytes after the voxels that are read (to check the CRC) before the file is refused."""
+DAMAGE: tuple[type[Exception], ...] = (gzip.BadGzipFile, EOFError, cast(type[Exception], isal_zlib.error))
+"""What a damaged gzip stream raises. BadGzipFile derives from OSError, the mark of an environment fault."""
 DEFLATE_LIMIT = 1032
 """No deflate stream expands further than this factor."""
 
@@ -107,5 +109,5 @@ class Inflating:
     def _read(self, count: int) -> bytes:
         try:
             return cast(bytes, self.stream.read(count))
-        except (gzip.BadGzipFile, EOFError, isal_zlib.error) as error:
+        except DAMAGE as error:
             raise DataFault("read", "bad_gzip") from error

@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from medvision.pipelines.checks.findings import READ_FAULTS, Findings
-from medvision.pipelines.release import PublishedFile, Release
+from medvision.pipelines.release import Release
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.schemas.pairs import KINDS, PAIR_SCHEMAS
-from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, SOURCE_SCHEMA, SOURCES_TABLE
+from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
 
 READERS = 8

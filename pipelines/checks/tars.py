@@ -20,47 +20,45 @@ def tar_images(
 
     Args:
         path: The tar, relative to the release root.
-        rows: Rows of the annotation file of the same name, in order; each must be a sample `<slice_id>.json`,
-            after its `<slice_id>.png` when `with_images`.
+        rows: Rows of the annotation file of the same name, in order; each must be a sample of adjacent members
+            `<slice_id>.json` and, when `with_images`, `<slice_id>.png`, in either order.
 
     Stops at the first member out of place, since everything after it would be too.
     """
+    suffixes = ("json", "png") if with_images else ("json",)
     with findings.guard("tar_members", path), release.open(path) as file, tarfile.open(fileobj=file) as tar:
         for row in rows:
-            image = b""
-            if with_images:
-                found = _member(tar, path, row["slice_id"], "png", findings)
-                if found is None:
+            key = row["slice_id"]
+            sample: dict[str, bytes] = {}
+            for _ in suffixes:
+                due = [f"{key}.{suffix}" for suffix in suffixes if f"{key}.{suffix}" not in sample]
+                if not _add_member(tar, path, due, sample, findings):
                     return
-                image = found
-            text = _member(tar, path, row["slice_id"], "json", findings)
-            if text is None:
-                return
+            if "." in key or len(key) > LONGEST_KEY:
+                findings.fail("tar_members", f"{path}: key {key!r} has a dot or over {LONGEST_KEY} characters")
             findings.count("tar_json")
-            if not _is_row(text, row):
-                findings.fail("tar_json", f"{path}: {row['slice_id']}.json is not its annotation row")
-            yield image
+            if not _is_row(sample[f"{key}.json"], row):
+                findings.fail("tar_json", f"{path}: {key}.json is not its annotation row")
+            yield sample.get(f"{key}.png", b"")
         extra = tar.next()
         if extra is not None:
             findings.fail("tar_members", f"{path}: {extra.name} is beyond the rows of its annotation file")
 
 
-def _member(tar: tarfile.TarFile, path: str, key: str, suffix: str, findings: Findings) -> bytes | None:
-    """Content of the next member when it is `<key>.<suffix>`, else None and a failure."""
+def _add_member(tar: tarfile.TarFile, path: str, due: list[str], sample: dict[str, bytes], findings: Findings) -> bool:
+    """Add the next member to `sample` by name when it is one of those `due`, else note a failure."""
     member = tar.next()
     findings.count("tar_members")
     name = member.name if member else "the end of the tar"
-    wanted = f"{key}.{suffix}"
-    if member is None or name != wanted or not member.isfile():
-        findings.fail("tar_members", f"{path}: {name} stands where {wanted} is due{_key_problem(name)}")
-        return None
-    if "." in key or len(key) > LONGEST_KEY:
-        findings.fail("tar_members", f"{path}: key {key!r} has a dot or more than {LONGEST_KEY} characters")
+    content = tar.extractfile(member) if member and name in due else None
+    if member is None or content is None:
+        findings.fail("tar_members", f"{path}: {name} stands where {due[0]} is due{_key_problem(name)}")
+        return False
     if member.mtime or member.uid or member.gid:
         stated = f"mtime {member.mtime}, uid {member.uid}, gid {member.gid}"
         findings.fail("tar_members", f"{path}: {name} has {stated}, expected 0")
-    content = tar.extractfile(member)
-    return content.read() if content else None
+    sample[name] = content.read()
+    return True
 
 
 def _key_problem(name: str) -> str:

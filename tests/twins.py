@@ -1,0 +1,96 @@
+"""Slow, obvious measures of a slice, label by label and pixel by pixel, to hold the fast ones against."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+SLICE_OF = (lambda v, i: v[i, :, :], lambda v, i: v[:, i, :], lambda v, i: v[:, :, i])
+"""Slice i of a volume cut across axis 0, 1 or 2."""
+
+
+def component_rows(slice_rc: np.ndarray) -> list[tuple[int, int, int, int, int, int]]:
+    """(label, pixels, min row, min column, max row, max column) of each 4-connected component of each label."""
+    found = []
+    for label in sorted({int(value) for value in slice_rc.ravel()} - {0}):
+        numbered, _ = ndimage.label(slice_rc == label)
+        for number, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
+            count = int((numbered == number).sum())
+            found.append((label, count, rows.start, columns.start, rows.stop - 1, columns.stop - 1))
+    return found
+
+
+def segment_rows(
+    slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], names: dict[int, str]
+) -> list[dict]:
+    """Segments and boxes of a slice as the schema nests them."""
+    row_mm, column_mm = spacing_rc_mm
+    segments: dict[int, dict] = {}
+    for label, count, top, left, bottom, right in component_rows(slice_rc):
+        height, width = bottom - top + 1, right - left + 1
+        box = {
+            "min_rc": [top, left],
+            "max_rc": [bottom, right],
+            "center_rc": [int((top + bottom) / 2), int((left + right) / 2)],
+            "size_px": [height, width],
+            "size_mm": [height * row_mm, width * column_mm],
+            "pixel_count": count,
+            "mask_image_ratio": count / (slice_rc.shape[0] * slice_rc.shape[1]),
+        }
+        pixels = int((slice_rc == label).sum())
+        segment = {
+            "label": label,
+            "name": names.get(label, ""),
+            "pixel_count": pixels,
+            "area_mm2": pixels * (row_mm * column_mm),
+            "boxes": [],
+        }
+        segments.setdefault(label, segment)["boxes"].append(box)
+    return list(segments.values())
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A conic through the outline of one cluster; points in (row, column) pixels, `fate` "kept" or why not."""
+
+    fate: str
+    pixel_count: int
+    major_mm: float = 0.0
+    minor_mm: float = 0.0
+    points_rc: np.ndarray | None = None  # centre, P1, P2, P3, P4
+
+
+def fit_clusters(target_rc: np.ndarray, spacing_rc_mm: tuple[float, float]) -> list[Fit]:
+    """Rules 1.4.0 on a WHOLE slice: every cluster of a bool slice, falling size, then raster order."""
+    numbered, count = ndimage.label(target_rc)
+    clusters = [numbered == number for number in range(1, count + 1)]
+    return [fit_cluster(c, spacing_rc_mm) for c in sorted(clusters, key=lambda c: -int(c.sum()))]
+
+
+def fit_cluster(cluster_rc: np.ndarray, spacing_rc_mm: tuple[float, float]) -> Fit:
+    row_mm, column_mm = spacing_rc_mm
+    pixels = np.argwhere(cluster_rc)
+    outline = cv2.findContours(cluster_rc.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+    if len(outline) < 5:
+        return Fit("few points", len(pixels))
+    outline_mm = np.array([[x * column_mm, y * row_mm] for x, y in outline[:, 0].tolist()], np.float32)
+    (x, y), (a, b), turn = cv2.fitEllipse(outline_mm)
+    if not np.isfinite([x, y, a, b, turn]).all():
+        return Fit("not finite", len(pixels))
+    height, width = np.ptp(pixels, axis=0) + 1
+    diagonal_mm = ((height * row_mm) ** 2 + (width * column_mm) ** 2) ** 0.5
+    if max(a, b) < max(2.0, 2 * row_mm, 2 * column_mm):
+        return Fit("below floor", len(pixels))
+    if min(a, b) < min(row_mm, column_mm):
+        return Fit("thin", len(pixels))
+    if max(a, b) > 1.5 * diagonal_mm:
+        return Fit("runaway", len(pixels))
+    t = turn * np.pi / 180
+    along_a, along_b = np.array([np.cos(t), np.sin(t)]), np.array([-np.sin(t), np.cos(t)])
+    pairs = [(length, [(x, y) + s * length / 2 * u for s in (1, -1)]) for length, u in ((a, along_a), (b, along_b))]
+    points = [(x, y)]
+    for _, ends in sorted(pairs, key=lambda pair: -pair[0]):
+        points += sorted(ends, key=lambda end: (round(end[1] / row_mm, 9), end[0]), reverse=True)
+    points_rc = np.array([[py / row_mm, px / column_mm] for px, py in points])
+    return Fit("kept", len(pixels), max(a, b), min(a, b), points_rc)
