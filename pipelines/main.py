@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 import medvision
+from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.options import FORMATS, IMAGES, PLANES, BuildOptions
 from medvision.schemas.pairs import KINDS
 from medvision.schemas.rules import RULES
 
 OK, FAILED, USAGE = 0, 1, 2
+PIPE_COLUMNS = 160
+"""Where no terminal sets a width: tables must not lose text."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,13 +29,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.command != "build":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.ERROR)
+    _set_up_log(logging.INFO if arguments.verbose else logging.ERROR)
     console, errors = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
     try:
         return int(arguments.run(arguments, rest, console))
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, PublishLocked) as error:
         errors.print(f"medvision {arguments.command}: {error}", style="red", markup=False, soft_wrap=True)
         return USAGE
+
+
+def _set_up_log(level: int) -> None:
+    """Records of worker processes are handed on past their logger's level, so the handlers need it too."""
+    logging.basicConfig(level=level)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(level)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,7 +111,9 @@ def _datasets(arguments: argparse.Namespace, rest: list[str], console: Console) 
     if arguments.json:
         console.print_json(json.dumps(rows))
         return OK
-    table = Table("dataset", "modality", "tasks", "lesion tasks", "images", "masks", "access", "licence")
+    table = Table(Column("dataset", no_wrap=True))
+    for heading in ("modality", "tasks", "lesion tasks", "images", "masks", "access", "licence"):
+        table.add_column(heading, overflow="fold")
     for row in rows:
         numbers = [f"{row[name]:,}" for name in ("tasks", "lesion_tasks", "images_published", "masks_published")]
         modalities = ", ".join(row["modalities"])  # type: ignore[arg-type]

@@ -89,6 +89,13 @@ def _check_release(options: BuildOptions) -> None:
             f"{options.out} holds a release by rules {standing.get('rules')}, not {options.rules}; choose another "
             "folder, or pass --replace"
         )
+    asked, built = json.loads(json.dumps(options.shard_switches())), standing.get("switches", {})
+    differing = sorted(name for name in asked if asked[name] != built.get(name))
+    if differing:
+        raise PreflightError(
+            f"{options.out} holds a release built with other {', '.join(differing)}; choose another folder, or pass "
+            "--replace"
+        )
 
 
 def _check_space(options: BuildOptions, estimate: int) -> None:

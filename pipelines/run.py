@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from medvision.pipelines.lock import PublishLock
 from medvision.pipelines.preflight import check_build, peek_manifest
 from medvision.pipelines.progress import watch
 from medvision.schemas.options import BuildOptions
@@ -31,10 +32,15 @@ def run_build(
 
     Raises:
         PreflightError: Raw data or space is missing, or the folder holds another release.
+        PublishLocked: Another build is publishing into the folder.
+        ValueError: A dataset or a Beam option that does not exist.
     """
+    from medvision.runners.direct import check_beam_args
+
     by_name = {dataset.name: dataset for dataset in map(find_dataset, options.datasets)}
     options = replace(options, datasets=tuple(sorted(by_name)))
     datasets = tuple(by_name[name] for name in options.datasets)
+    check_beam_args(beam_args)
     expected = check_build(datasets, options)
     progress_dir = tempfile.mkdtemp(prefix="medvision-")
     try:
@@ -43,6 +49,7 @@ def run_build(
             _run_until_done(datasets, options, workers, beam_args)
     finally:
         shutil.rmtree(progress_dir, ignore_errors=True)
+        PublishLock(Store(options.out), options.run_id).release()
     manifest = peek_manifest(Store(options.out))
     assert manifest is not None, "the last step wrote it"
     return manifest

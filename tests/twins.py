@@ -21,9 +21,7 @@ def component_rows(slice_rc: np.ndarray) -> list[tuple[int, int, int, int, int, 
     return found
 
 
-def segment_rows(
-    slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], names: dict[int, str]
-) -> list[dict]:
+def segment_rows(slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], names: dict[int, str]) -> list[dict]:
     """Segments and boxes of a slice as the schema nests them."""
     row_mm, column_mm = spacing_rc_mm
     segments: dict[int, dict] = {}
@@ -75,6 +73,7 @@ def fit_cluster(cluster_rc: np.ndarray, spacing_rc_mm: tuple[float, float]) -> F
     if len(outline) < 5:
         return Fit("few points", len(pixels))
     outline_mm = np.array([[x * column_mm, y * row_mm] for x, y in outline[:, 0].tolist()], np.float32)
+    cv2.setRNGSeed(0)  # as in a fresh process
     (x, y), (a, b), turn = cv2.fitEllipse(outline_mm)
     if not np.isfinite([x, y, a, b, turn]).all():
         return Fit("not finite", len(pixels))

@@ -66,7 +66,7 @@ def plan_png16(volume: Volume) -> Encoding:
     if (high - low) / CODES > (p_high - p_low) / 1000 and p_top > low:
         high, clipped = p_top, _count(data, lambda block: block > p_top)
     step = (high - low) / CODES or 1.0
-    return _encoding(volume, (16, CODES), (low, high), step, clipped, invalid, exact=False)
+    return _encoding(volume, (16, CODES), (low, high), step, clipped, invalid, exact=low == high)
 
 
 def plan_png8(volume: Volume, modality: str) -> Encoding:
@@ -151,7 +151,7 @@ def _survey(data: np.ndarray) -> tuple[float, float, int, bool]:
 
 def _percentiles(data: np.ndarray, percents: tuple[float, ...]) -> tuple[float, ...]:
     """Percentiles of the finite values; one copy of the volume in its own dtype."""
-    flat = data.ravel(order="K").copy()
+    flat = data.flatten(order="K")
     if flat.dtype.kind == "f":
         flat = flat[np.isfinite(flat)]
     return tuple(float(v) for v in np.percentile(flat, percents, overwrite_input=True, method="lower"))

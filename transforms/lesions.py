@@ -77,6 +77,7 @@ def fit_ellipse(
     if len(points_xy) < rules.ellipse_min_points:
         return None
     scaled = (points_xy * np.array([column_mm, row_mm])).astype(np.float32)
+    cv2.setRNGSeed(0)  # the fit shakes points that fix no conic by random offsets: the same ones each time
     fitted, axes, angle = cv2.fitEllipse(scaled)
     center = (float(fitted[0]), float(fitted[1]))
     values = np.array([*center, *axes, angle], dtype=np.float64)

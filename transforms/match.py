@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -32,21 +32,19 @@ class Matched:
 
 def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
     """All files below a dataset's root, by path relative to it, sorted."""
-    base = root.rstrip("/")
-    found = fs.find(base, detail=True)
+    base = str(fs._strip_protocol(root)).rstrip("/")
     files = []
-    for path, info in found.items():
-        relative = path[len(base) + 1 :] if path.startswith(base) else fs._strip_protocol(path)[len(base) + 1 :]
-        files.append(SourceFile(relative, int(info.get("size") or 0), _stamp(info)))
+    for path, info in fs.find(base, detail=True).items():
+        files.append(SourceFile(path[len(base) + 1 :], int(info.get("size") or 0), _stamp(info)))
     return sorted(files)
 
 
 def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
     """Pair images and masks by the dataset's patterns.
 
-    A mask and an image belong together when their case is the same and so is the path before their patterns; what
-    is then left over pairs by case alone where that is unambiguous (publishers ship images and masks in separate
-    archives).
+    A mask and an image belong together when their case is the same and so is the path before their patterns. What
+    is then left over pairs by case alone (publishers ship images and masks in separate archives), unless another
+    group has the same mask pattern: its case of the same id is another subject.
     """
     visible = [file for file in sorted(files) if not _is_junk(file.path)]
     groups: dict[str, list[Task]] = defaultdict(list)
@@ -56,15 +54,22 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
     used: set[str] = set()
     for group in matchers:
         group.pair_same_folder(used)
+    patterns = Counter(group.tasks[0].mask for group in matchers)
     for group in matchers:
-        group.pair_by_case(used)
+        if patterns[group.tasks[0].mask] == 1:
+            group.pair_by_case(used)
     cases: list[Case] = []
-    dead: dict[tuple[str, str], DeadLetter] = {}
+    letters: list[DeadLetter] = []
+    orphans: list[tuple[int, DeadLetter]] = []
     for group in matchers:
-        found, letters = group.collect(used)
+        found, dead_of_group = group.collect(used)
         cases += found
-        for letter in letters:
-            dead.setdefault((letter.path, letter.reason), letter)
+        letters += dead_of_group
+        orphans += group.orphan_masks(used)
+    letters += [letter for _, letter in sorted(orphans)]  # groups that match the same masks: the one that fits best
+    dead: dict[tuple[str, int, str], DeadLetter] = {}
+    for letter in letters:
+        dead.setdefault((letter.path, letter.task, letter.reason), letter)
     return Matched(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(sorted(dead.values())))
 
 
@@ -92,6 +97,7 @@ class _Group:
         self.masks: dict[Place, dict[str, SourceFile]] = defaultdict(dict)
         self.images: dict[int, dict[Place, SourceFile]] = {task.number: {} for task in tasks}
         self.pairs: dict[Place, dict[int, SourceFile]] = {}
+        self.ambiguous: dict[str, list[SourceFile]] = {}
         mask_pattern = _compile(first.mask, first.case)
         image_patterns = [(task.number, _compile(task.image, task.case)) for task in self.tasks]
         classes = set(first.class_files)
@@ -124,9 +130,14 @@ class _Group:
             if len(places) == 1 and images and all(len(files) == 1 for files in images.values()):
                 chosen = {number: files[0] for number, files in images.items()}
                 self._take(places[0], chosen, self.masks[places[0]], used)
+            elif images:
+                candidates = [file for place in places for file in self.masks[place].values()]
+                candidates += [file for files in images.values() for file in files]
+                self.ambiguous[case] = sorted(set(candidates))
+                used.update(file.path for file in candidates)
 
     def collect(self, used: set[str]) -> tuple[list[Case], list[DeadLetter]]:
-        """Cases of the group, and a dead letter for each file or case left out."""
+        """Cases of the group, and a dead letter for each case or image left out."""
         cases, dead = [], []
         by_case: dict[str, list[Place]] = defaultdict(list)
         for place in self.pairs:
@@ -135,23 +146,37 @@ class _Group:
             case_id = self._case_id(name)
             if len(places) > 1:
                 fault = DataFault("match", "duplicate_case", count=len(places))
-                paths = sorted(min(file.path for file in self.masks[place].values()) for place in places)
-                dead.append(self._letter(case_id, 0, fault, paths[0]))
+                path = min(self._mask_path(self.masks[place]) for place in places)
+                dead.append(self._letter(case_id, 0, fault, path))
                 continue
             case, letters = self._case(case_id, places[0])
             dead += letters
             if case is not None:
                 cases.append(case)
-        for place, mask in sorted(self.masks.items()):
-            if not used & {file.path for file in mask.values()}:
-                path = min(file.path for file in mask.values())
-                dead.append(self._letter(self._case_id(place[0]), 0, DataFault("match", "image_missing"), path))
+        for name, files in sorted(self.ambiguous.items()):
+            fault = DataFault("match", "duplicate_case", count=len(files))
+            dead.append(self._letter(self._case_id(name), 0, fault, files[0].path))
         for _, found in sorted(self.images.items()):
             for place, file in sorted(found.items()):
                 if file.path not in used:
                     fault = DataFault("match", "mask_missing")
                     dead.append(self._letter(self._case_id(place[0]), 0, fault, file.path))
         return cases, dead
+
+    def orphan_masks(self, used: set[str]) -> list[tuple[int, DeadLetter]]:
+        """For each mask without any image: how many of its class files are missing, and its dead letter."""
+        orphans = []
+        for place, mask in sorted(self.masks.items()):
+            if not used & {file.path for file in mask.values()}:
+                missing = max(0, len(self.tasks[0].class_files) - len(mask))
+                fault = DataFault("match", "image_missing")
+                orphans.append((missing, self._letter(self._case_id(place[0]), 0, fault, self._mask_path(mask))))
+        return orphans
+
+    def _mask_path(self, mask: dict[str, SourceFile]) -> str:
+        """The mask file, or the folder of per-class masks."""
+        path = min(file.path for file in mask.values())
+        return path.rsplit("/", 1)[0] if self.tasks[0].class_files else path
 
     def _case(self, case_id: str, place: Place) -> tuple[Case | None, list[DeadLetter]]:
         first, masks = self.tasks[0], self.masks[place]
@@ -163,15 +188,13 @@ class _Group:
                 missing=len(first.class_files) - len(masks),
                 expected=len(first.class_files),
             )
-            folder = min(file.path for file in masks.values()).rsplit("/", 1)[0]
-            return None, [self._letter(case_id, 0, fault, folder)]
+            return None, [self._letter(case_id, 0, fault, self._mask_path(masks))]
         images = []
         for task in self.tasks:
             file = self.pairs[place].get(task.number)
             if file is None:
                 fault = DataFault("match", "image_missing")
-                path = min(mask.path for mask in masks.values())
-                dead.append(self._letter(case_id, task.number, fault, path))
+                dead.append(self._letter(case_id, task.number, fault, self._mask_path(masks)))
                 continue
             upstream_name = task.upstream_name.replace("{case}", place[0])
             images.append(CaseImage(task.number, file, task.channel, upstream_name))

@@ -106,6 +106,13 @@ def _scaling(header: Any) -> tuple[float, float]:
 def _affine(header: Any) -> np.ndarray:
     try:
         with np.errstate(all="ignore"):
-            return np.asarray(header.get_best_affine(), dtype=np.float64)
+            # Not get_best_affine, which also takes an sform or qform whose code is negative.
+            if header["sform_code"] > 0:
+                affine = header.get_sform()
+            elif header["qform_code"] > 0:
+                affine = header.get_qform()
+            else:
+                affine = header.get_base_affine()
+            return np.asarray(affine, dtype=np.float64)
     except (HeaderDataError, ValueError) as error:
         raise DataFault("read", "bad_affine") from error

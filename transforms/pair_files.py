@@ -57,29 +57,33 @@ class _OpenPairs:
     def __init__(self, store: Store, dataset: str, kind: str, stem: str) -> None:
         self.store, self.dataset, self.kind, self.stem = store, dataset, kind, stem
         self.published: list[PublishedFile] = []
-        self._start()
+        self._file: ParquetFile | None = None
 
     def write(self, table: pa.Table) -> None:
         while table.num_rows:
-            part = table.slice(0, PAIRS_FILE_ROWS - self._file.rows)
-            self._file.write(part)
+            file = self._file or self._start()
+            part = table.slice(0, PAIRS_FILE_ROWS - file.rows)
+            file.write(part)
             table = table.slice(part.num_rows)
-            if self._file.rows >= PAIRS_FILE_ROWS:
+            if file.rows >= PAIRS_FILE_ROWS:
                 self.close(None)
-                self._start()
 
     def close(self, error: BaseException | None) -> None:
-        if error is None:
-            self._file.close()
-        self._context.__exit__(type(error) if error else None, error, None)
-        if error is None and self._file.rows:
-            out = self._out
-            self.published.append(
-                PublishedFile(self._path, "pairs", self.dataset, out.count, self._file.rows, out.digest.hexdigest())
-            )
+        """Finish the open file, or drop it because of `error`."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        if error is not None:
+            self._context.__exit__(type(error), error, error.__traceback__)
+            return
+        file.close()
+        self._context.__exit__(None, None, None)
+        digest = self._out.digest.hexdigest()
+        self.published.append(PublishedFile(self._path, "pairs", self.dataset, self._out.count, file.rows, digest))
 
-    def _start(self) -> None:
+    def _start(self) -> ParquetFile:
         self._path = f"{self.stem}-{len(self.published):05d}.parquet"
         self._context = self.store.writing(self._path)
         self._out = self._context.__enter__()
         self._file = ParquetFile(self._out, PAIR_SCHEMAS[self.kind])
+        return self._file

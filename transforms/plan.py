@@ -74,8 +74,10 @@ def read_plan(store: Store, shard: Shard) -> list[Case]:
 def _table_fields(dataset: Dataset) -> dict[str, Any]:
     """What of a dataset's table changes slice rows; links, licences and counts do not."""
     described = {"number", "labels", "modality", "channel", "unit", "upstream_name", "class_files", "physical_planes"}
+    tasks = [{k: v for k, v in asdict(task).items() if k in described} for task in dataset.tasks]
     return {
-        "tasks": [{k: v for k, v in asdict(task).items() if k in described} for task in dataset.tasks],
+        "tasks": [task | {"labels": list(task["labels"].items())} for task in tasks],  # their order decides overlaps
+        "patient": dataset.patient,
         "lesion_tasks": [asdict(lesion) for lesion in dataset.lesion_tasks],
         "spacing_in_header": dataset.spacing_in_header,
         "suspect": sorted(dataset.suspect),

@@ -66,6 +66,7 @@ class CaseReader:
                 yield image, fault
                 continue
             yield image, volume
+            del volume  # it is a view of the voxels to be freed
 
     def _raw(self, source: SourceFile) -> RawVolume:
         with _fault_path(source.path), open_hashed(self.fs, f"{self.root}/{source.path}") as (stream, hasher):
@@ -79,24 +80,24 @@ class CaseReader:
 
     def _merged_mask(self, case: Case) -> Mask:
         merged: Volume | None = None
-        overlap = 0
         dtype = np.uint8 if max(case.mask_labels) <= 255 else np.uint16
         for label, source in zip(case.mask_labels, case.masks, strict=True):
             raw = self._raw(source)
             with _fault_path(source.path):
                 part = self._ras(raw)
-                present = part.data * part.slope + part.intercept > 0.5 if part.slope != 1.0 else part.data > 0.5
+                present = _scaled(part) > 0.5
                 if merged is None:
                     merged = Volume(np.zeros(present.shape, dtype, order="F"), part.grid, 1.0, 0.0)
+                    overlap = np.zeros(present.shape, bool, order="F")
                 if merged.data.shape != present.shape:
                     raise DataFault("read", "shape_mismatch", image=list(merged.data.shape), mask=list(present.shape))
                 taken = present & (merged.data != 0)
-                overlap += int(np.count_nonzero(taken))
+                overlap |= taken  # a voxel of three classes counts once
                 merged.data[present & ~taken] = label
         assert merged is not None
         if not merged.data.any():
             raise DataFault("labels", "mask_empty", case.masks[0].path)
-        return Mask(merged, overlap)
+        return Mask(merged, int(np.count_nonzero(overlap)))
 
 
 def find_reader(path: str) -> Reader:
@@ -110,14 +111,14 @@ def find_reader(path: str) -> Reader:
 
 def _as_labels(volume: Volume) -> Volume:
     """Stored values as label integers, or one of the faults of stage "labels"."""
-    data = volume.data
-    if volume.slope != 1.0 or volume.intercept != 0.0:
-        data = data * volume.slope + volume.intercept
+    data = _scaled(volume)
     if data.dtype.kind == "f":
-        rounded = np.rint(data)
-        if not np.isfinite(data).all() or (np.abs(data - rounded) > INTEGER_TOLERANCE).any():
+        spare = np.rint(data)  # reused: a float mask is the largest array of a case
+        with np.errstate(invalid="ignore"):
+            spare -= data
+        if not (np.abs(spare, out=spare) <= INTEGER_TOLERANCE).all():  # NaN and Inf give NaN here
             raise DataFault("labels", "mask_not_integer")
-        data = rounded
+        data = np.rint(data, out=spare)
     lowest, highest = data.min(), data.max()
     if lowest < 0:
         raise DataFault("labels", "mask_negative")
@@ -127,6 +128,13 @@ def _as_labels(volume: Volume) -> Volume:
         raise DataFault("labels", "mask_empty")
     labels = data.astype(np.uint8 if highest <= 255 else np.uint16, copy=False)
     return Volume(labels, volume.grid, 1.0, 0.0)
+
+
+def _scaled(volume: Volume) -> np.ndarray:
+    """Values of a volume; its own array where the header scales nothing."""
+    if volume.slope == 1.0 and volume.intercept == 0.0:
+        return volume.data
+    return volume.data * volume.slope + volume.intercept
 
 
 class _fault_path:  # noqa: N801 (reads as a statement)

@@ -7,12 +7,15 @@ import io
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+OBJECT_STORES = {"gs", "gcs", "s3", "s3a", "abfs", "az"}
+"""Protocols whose objects appear, whole, when they are closed."""
 
 
 class HashingWriter(io.RawIOBase):
@@ -26,9 +29,14 @@ class HashingWriter(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def drop(self) -> None:
+        """Let what is still written, by destructors of the formats, go nowhere."""
+        self.raw = None
+
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        self.raw.write(view)
+        if self.raw is not None:
+            self.raw.write(view)
         self.digest.update(view)
         self.count += len(view)
         return len(view)
@@ -45,6 +53,8 @@ class Store:
         self.fs, root = fsspec.core.url_to_fs(url)
         self.root = root.rstrip("/")
         self.local = isinstance(self.fs, LocalFileSystem)
+        protocols = (self.fs.protocol,) if isinstance(self.fs.protocol, str) else self.fs.protocol
+        self.appears_on_close = bool(OBJECT_STORES & set(protocols))
 
     def path(self, relative: str) -> str:
         return f"{self.root}/{relative}" if relative else self.root
@@ -66,26 +76,13 @@ class Store:
     def writing(self, relative: str) -> Iterator[HashingWriter]:
         """Write a file that appears under its name only when the block ends without an error."""
         target = self.path(relative)
-        if not self.local:
-            raw = self.fs.open(target, "wb")
+        with self._uploading(target) if self.appears_on_close else self._renaming(target) as raw:
+            out = HashingWriter(raw)
             try:
-                yield HashingWriter(raw)
+                yield out
             except BaseException:
-                discard = getattr(raw, "discard", None)
-                if discard is not None:
-                    discard()
+                out.drop()
                 raise
-            raw.close()
-            return
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        partial = f"{target}.{uuid.uuid4().hex}.partial"
-        try:
-            with open(partial, "wb") as raw:  # noqa: PTH123
-                yield HashingWriter(raw)
-            Path(partial).replace(target)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
 
     def replace(self, relative: str, data: bytes) -> None:
         """Write a whole file in place of what stands there."""
@@ -125,6 +122,7 @@ class Store:
         except OSError:
             self.fs.copy(self.path(source), partial)
         Path(partial).replace(final)
+        Path(partial).unlink(missing_ok=True)  # a rename between two names of one file does nothing
 
     def remove(self, relative: str) -> None:
         """Remove a file; nothing happens when it is absent."""
@@ -136,3 +134,31 @@ class Store:
     def modified(self, relative: str) -> float:
         """Time of last change in seconds since the epoch, for collecting garbage only."""
         return float(self.fs.modified(self.path(relative)).timestamp())
+
+    @contextmanager
+    def _uploading(self, target: str) -> Iterator[Any]:
+        raw = self.fs.open(target, "wb")
+        try:
+            yield raw
+        except BaseException:
+            raw.discard()
+            raw.closed = True  # else its destructor would upload what is buffered
+            raise
+        raw.close()
+
+    @contextmanager
+    def _renaming(self, target: str) -> Iterator[Any]:
+        partial = f"{target}.{uuid.uuid4().hex}.partial"
+        if self.local:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(partial, "wb") if self.local else self.fs.open(partial, "wb") as raw:  # noqa: PTH123
+                yield raw
+            if self.local:
+                Path(partial).replace(target)
+            else:
+                self.fs.mv(partial, target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                self.fs.rm_file(partial)
+            raise

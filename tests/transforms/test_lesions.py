@@ -46,6 +46,7 @@ def points_rc(ellipse: Ellipse) -> np.ndarray:
 def outline_fit(cluster: np.ndarray, spacing_rc_mm: tuple[float, float]) -> tuple[float, float]:
     """Major and minor axis in mm of the conic through the outline, without any guard."""
     outline = cv2.findContours(cluster.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0][:, 0]
+    cv2.setRNGSeed(0)
     axes = cv2.fitEllipse((outline * np.array(spacing_rc_mm[::-1])).astype(np.float32))[1]
     return max(axes), min(axes)
 
@@ -101,6 +102,15 @@ def test_many_blobs_meet_every_fate():
         fates += [found.fate for found in assert_as_twin(target, SPACINGS_MM[seed % 3])]
     counts = {fate: fates.count(fate) for fate in set(fates)}
     assert min(counts[fate] for fate in ("kept", "few points", "below floor", "thin", "runaway")) > 20
+
+
+def test_a_fit_does_not_depend_on_the_fits_before_it():
+    """The outline of CORNER fixes no single conic, so the fit shakes it by random offsets."""
+    outline = np.array([[1, 0], [0, 1], [1, 2], [2, 1], [2, 0]], np.float32)
+    assert cv2.fitEllipse(outline) != cv2.fitEllipse(outline)
+    first = kept(CORNER, (1.0, 1.0))
+    for _ in range(5):
+        assert kept(CORNER, (1.0, 1.0)) == first
 
 
 # True ellipses
@@ -161,7 +171,7 @@ def test_the_first_end_is_lower_in_the_picture_else_more_to_the_right(turn_deg, 
 
 
 @pytest.mark.parametrize("spacing_rc_mm", [*SPACINGS_MM, (0.7, 0.7)])
-@pytest.mark.parametrize("half", [(9, 4), (4, 9), (5, 5), (3, 12)])
+@pytest.mark.parametrize("half", [(9, 4), (4, 9), (3, 12)])
 def test_ends_on_one_row_are_told_apart_by_column(half, spacing_rc_mm):
     """Axes along rows and columns: last bits of the cosine must not choose the first end."""
     rows, columns = np.indices((40, 40))
@@ -195,15 +205,16 @@ def test_place_in_the_slice_moves_the_points_alone(spacing_rc_mm):
     assert near is not None
     assert far is not None
     assert far.major_mm == pytest.approx(near.major_mm, rel=1e-4)
-    np.testing.assert_allclose(points_rc(far), points_rc(near) + (300, 11), atol=5e-3)
+    np.testing.assert_allclose(points_rc(far), points_rc(near) + np.array([300, 11]), atol=5e-3)
 
 
 # Floor and guards
 
 PLUS = picture(".#.", "###", ".#.")
 RING = picture(".##.", "####", "####", ".##.")
-HORN = picture("#..", "###")
-EDGE = picture("..#..", "#####", "....#")
+HOOK = picture(".#.", "###", "#..", "#..")
+STOOL = picture("#..#", "####", "####", "#..#")
+CORNER = picture(".##", "###", ".#.")
 
 
 def test_floor_in_millimetres():
@@ -217,34 +228,23 @@ def test_floor_in_millimetres():
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_floor_in_pixels_goes_by_the_longer_side(turned):
-    """Thin rows of thick pixels: the major axis must reach twice the 3 mm side, on whichever axis that lies."""
-    tall = np.ones((13, 3), bool)
-    low, high = 0.05, 2.0
+    """Pixels 3 mm wide: the major axis must reach 6 mm, whichever way the slice lies."""
+    low, high = 1.5, 2.1
     for _ in range(60):  # the row step at which the major axis is 6 mm
         step = (low + high) / 2
-        low, high = (step, high) if outline_fit(tall, (step, 3.0))[0] < 6.0 else (low, step)
-    if outline_fit(tall, (low, 3.0))[0] < 5.9:
-        pytest.fail("no step gives 6 mm")
-    for factor, found in ((1 + 1e-4, True), (1 - 1e-4, False)):
-        cluster, spacing = (tall.T, (3.0, low * factor)) if turned else (tall, (low * factor, 3.0))
+        low, high = (step, high) if outline_fit(HOOK, (step, 3.0))[0] < 6.0 else (low, step)
+    assert 1.5 < low < 2.1
+    for factor, found in ((1 + 1e-5, True), (1 - 1e-5, False)):
+        cluster, spacing = (HOOK.T, (3.0, low * factor)) if turned else (HOOK, (low * factor, 3.0))
         assert (fit(cluster, spacing) is not None) is found
-
-
-def test_floor_in_pixels_on_whole_pixels():
-    """A fit of 1.93 pixels is below two of them, however large they are."""
-    major, minor = outline_fit(EDGE, (1.0, 1.0))
-    assert 1.9 < major < 2.0
-    assert minor > 1.0
-    assert fit(EDGE, (4.0, 4.0)) is None
-    assert fit(EDGE, (4.0, 4.0), replace(RULE, ellipse_floor_pixels=1.9)) is not None
 
 
 @pytest.mark.parametrize("spacing_rc_mm", SPACINGS_MM)
 def test_a_major_axis_equal_to_the_floor_is_kept_and_last_bits_do_not_decide(spacing_rc_mm):
     target = true_ellipse(spacing_rc_mm, 50.0)
     major_mm = kept(target, spacing_rc_mm).major_mm
-    for floor_mm, found in ((0.0, True), (3e-10, True), (2e-9, False), (-2e-9, True)):
-        rules = replace(RULE, ellipse_floor_mm=major_mm + floor_mm)
+    for excess_mm, found in ((0.0, True), (1e-13, True), (2e-9, False), (-2e-9, True)):
+        rules = replace(RULE, ellipse_floor_mm=major_mm + excess_mm)
         assert (fit(target, spacing_rc_mm, rules) is not None) is found
 
 
@@ -260,12 +260,12 @@ def test_runaway_limit_is_in_diagonals_of_the_box(spacing_rc_mm):
 
 
 def test_runaway_fit_is_rejected():
-    """Three pixels and a horn: the conic is 19 pixels long, the box 3.6."""
-    major, minor = outline_fit(HORN, (1.0, 1.0))
-    assert major > 1.5 * np.hypot(2, 3)
+    """The conic is 9.06 by 3.02 pixels, the box's diagonal 5.66."""
+    major, minor = outline_fit(STOOL, (1.0, 1.0))
+    assert major > 1.5 * np.hypot(4, 4)
     assert minor > 1.0
-    assert fit(HORN, (1.0, 1.0)) is None
-    assert fit(HORN, (1.0, 1.0), replace(RULE, ellipse_runaway=1e4)) is not None
+    assert fit(STOOL, (1.0, 1.0)) is None
+    assert fit(STOOL, (1.0, 1.0), replace(RULE, ellipse_runaway=1.7)) is not None
 
 
 def test_fewer_outline_points_than_five_are_not_fitted():
@@ -309,7 +309,8 @@ def test_holes_do_not_change_the_fit():
 def test_clusters_stand_by_falling_size_then_in_raster_order():
     target = np.zeros((40, 60), bool)
     target[1:6, 50:55] = True  # 25 pixels
-    target[2:22, 2:5] = True  # 60 pixels, the longest
+    rows, columns = np.indices(target.shape)
+    target |= ((rows - 13) / 10.5) ** 2 + ((columns - 6) / 2.5) ** 2 <= 1  # 85 pixels, the longest
     target[10:20, 20:30] = True  # 100 pixels
     target[25:30, 3:8] = True  # 25 pixels, later
     target[30:35, 40:45] = True  # 25 pixels, last
@@ -317,7 +318,7 @@ def test_clusters_stand_by_falling_size_then_in_raster_order():
     target[0, 0] = target[1, 1] = True  # touch at a corner: two clusters
     count, ellipses = measure_clusters(target, (100, 200), (1.0, 1.0), RULE)
     assert count == 8
-    assert [ellipse.pixel_count for ellipse in ellipses] == [100, 60, 25, 25, 25]
+    assert [ellipse.pixel_count for ellipse in ellipses] == [100, 85, 25, 25, 25]
     centers = [tuple(round(value) for value in ellipse.center_rc) for ellipse in ellipses]
     assert centers[0] in {(114, 224), (114, 225), (115, 224)}
     assert centers[2:] == [(103, 252), (127, 205), (132, 242)]

@@ -44,11 +44,8 @@ def file_of(array: np.ndarray, version: int = 1, order: str = "<", affine=AFFINE
 
 
 def with_fields(content: bytes, **fields: Any) -> bytes:
-    size = int.from_bytes(content[:4], "little")
-    kind, order = (nib.Nifti1Header, nib.Nifti2Header)[size not in (348, 348 << 16)], "<"
-    if size not in (348, 540):
-        order = ">"
-        kind = nib.Nifti1Header if int.from_bytes(content[:4], "big") == 348 else nib.Nifti2Header
+    order = "<" if content[0] else ">"  # the length of the header, 348 or 540, comes first
+    kind = nib.Nifti1Header if b"\x5c" in content[:4] else nib.Nifti2Header
     header = kind(content[: kind.sizeof_hdr], endianness=order, check=False)
     for name, value in fields.items():
         header[name] = value
@@ -60,8 +57,7 @@ def read(content: bytes, compressed: bool = False, **limits: int) -> RawVolume:
 
 
 def by_nibabel(content: bytes) -> Any:
-    kind = nib.Nifti1Image if content[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c") else nib.Nifti2Image
-    return kind.from_bytes(content)
+    return KINDS[1 if b"\x5c" in content[:4] else 2].from_bytes(content)
 
 
 def reason_of(content: bytes, compressed: bool = False, **limits: int) -> str:
@@ -191,7 +187,7 @@ def test_extensions_before_the_voxels_are_skipped(version: int) -> None:
     image = KINDS[version](array, AFFINE)
     image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"a note of many words " * 400))
     content = image.to_bytes()
-    assert by_nibabel(content).header["vox_offset"] > 8000
+    assert KINDS[version].header_class(content[: image.header.sizeof_hdr], check=False)["vox_offset"] > 8000
     np.testing.assert_array_equal(read(content).data, array)
     np.testing.assert_array_equal(read(gzip.compress(content), compressed=True).data, array)
 
@@ -313,18 +309,14 @@ def test_trailing_axes_of_length_one_are_dropped(dim: tuple[int, ...], shape: tu
     np.testing.assert_array_equal(volume.data, voxels().reshape(shape, order="F"))
 
 
-@pytest.mark.parametrize(
-    ("compressed", "side", "reason"), [(False, 512, "dims_exceed_file"), (True, 1500, "dims_exceed_file")]
-)
-def test_a_header_that_promises_more_than_the_file_can_hold_takes_no_memory(
-    compressed: bool, side: int, reason: str
-) -> None:
+@pytest.mark.parametrize(("compressed", "side"), [(False, 512), (True, 1500)])
+def test_a_header_that_promises_more_than_the_file_can_hold_takes_no_memory(compressed: bool, side: int) -> None:
     content = file_of(voxels(), dim=(3, side, side, side, 1, 1, 1, 1))
     content = gzip.compress(content) if compressed else content
     read(gzip.compress(file_of(voxels())), compressed=True)  # what is loaded once is not this file's
     tracemalloc.start()
     try:
-        assert reason_of(content, compressed) == reason
+        assert reason_of(content, compressed) == "dims_exceed_file"
         assert tracemalloc.get_traced_memory()[1] < 10 * MEBIBYTE
     finally:
         tracemalloc.stop()
@@ -344,16 +336,14 @@ def test_a_volume_above_the_limit_is_a_fault() -> None:
     assert reason_of(largest) == "volume_too_large"
 
 
-@pytest.mark.parametrize(
-    ("compressed", "peak"), [pytest.param(False, 24, id="plain"), pytest.param(True, 24, id="gzip bomb")]
-)
-def test_endless_data_after_the_voxels_is_a_fault_in_bounded_memory(compressed: bool, peak: int) -> None:
-    content = file_of(voxels()) + bytes(4 * MAX_TRAILING)
+@pytest.mark.parametrize("compressed", [pytest.param(False, id="plain"), pytest.param(True, id="gzip bomb")])
+def test_endless_data_after_the_voxels_is_a_fault_in_bounded_memory(compressed: bool) -> None:
+    content = file_of(voxels()) + bytes(MAX_TRAILING + 1)
     content = gzip.compress(content, 1) if compressed else content
     tracemalloc.start()
     try:
         assert reason_of(content, compressed) == "trailing_data"
-        assert tracemalloc.get_traced_memory()[1] < peak * MEBIBYTE
+        assert tracemalloc.get_traced_memory()[1] < 24 * MEBIBYTE
     finally:
         tracemalloc.stop()
 
@@ -364,15 +354,13 @@ def test_a_little_data_after_the_voxels_is_passed_over(compressed: bool) -> None
     np.testing.assert_array_equal(read(gzip.compress(content) if compressed else content, compressed).data, voxels())
 
 
-@pytest.mark.parametrize(
-    "dtype", ["complex64", "complex128", np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]), "longdouble"]
-)
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])])
 def test_voxels_that_are_no_plain_numbers_are_a_fault(dtype: Any) -> None:
     assert reason_of(file_of(np.zeros((3, 4, 5), dtype))) == "unsupported_dtype"
 
 
-@pytest.mark.parametrize("code", [0, 1, 255, 999, -4])
-def test_a_voxel_type_that_is_none_is_a_fault(code: int) -> None:
+@pytest.mark.parametrize("code", [0, 1, 255, 999, -4, 1536])
+def test_a_voxel_type_of_no_known_or_of_too_many_bits_is_a_fault(code: int) -> None:
     assert reason_of(file_of(voxels(), datatype=code)) == "unsupported_dtype"
 
 

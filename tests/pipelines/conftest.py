@@ -1,0 +1,39 @@
+"""One small release, built once for all tests that only read it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from miniature import write_miniature
+
+from medvision.pipelines.run import run_build
+from medvision.schemas.options import BuildOptions
+
+
+@dataclass(frozen=True)
+class Built:
+    """A release of miniature ACDC and KiTS23, axial slices, with the options that made it."""
+
+    options: BuildOptions
+    manifest: dict[str, Any]
+
+    @property
+    def out(self) -> Path:
+        return Path(self.options.out)
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw root of miniature ACDC and KiTS23; not to be changed."""
+    root = tmp_path_factory.mktemp("raw")
+    write_miniature(root, ["ACDC", "KiTS23"], cases=2)
+    return root
+
+
+@pytest.fixture(scope="session")
+def built(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The release; not to be changed."""
+    out = tmp_path_factory.mktemp("built") / "release"
+    options = BuildOptions(str(raw), str(out), ("ACDC", "KiTS23"), planes=("axial",))
+    return Built(options, run_build(options))

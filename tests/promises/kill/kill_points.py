@@ -1,0 +1,72 @@
+"""Named moments of a build at which a process ends without a chance to clean up."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from medvision.pipelines import publish, steps
+from medvision.schemas.record import MANIFEST, PUBLISHING
+from medvision.transforms import shard
+from medvision.transforms.notes import CaseNotes
+from medvision.transforms.pair_files import PairFiles
+from medvision.transforms.store import Store
+from medvision.transforms.write import ShardWriter
+
+POISON_EXIT = 13
+
+
+def arm(stage: str) -> None:
+    """Make this process end by SIGKILL when the build comes to `stage`, a key of STAGES."""
+    owner, name, counts, nth = STAGES[stage]
+    whole: Callable[..., Any] = getattr(owner, name)
+    calls = 0
+
+    def armed(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += counts(*arguments)
+        if calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(*arguments, **options)
+
+    setattr(owner, name, armed)
+
+
+def poison(case_id: str) -> None:
+    """Make the worker that takes up the case end at once."""
+    hold = CaseNotes.hold
+
+    def poisoned(self: CaseNotes, held: str) -> None:
+        hold(self, held)
+        if held == case_id:
+            os._exit(POISON_EXIT)
+
+    CaseNotes.hold = poisoned  # type: ignore[method-assign]
+
+
+def _always(*_: Any) -> bool:
+    return True
+
+
+def _path_is(path: str) -> Callable[..., bool]:
+    return lambda store, relative, *_: bool(relative == path)
+
+
+STAGES: dict[str, tuple[Any, str, Callable[..., bool], int]] = {
+    "attempt": (CaseNotes, "hold", _always, 1),
+    "planned": (steps, "build_shard", _always, 1),
+    "mid-shard": (ShardWriter, "write", _always, 8),
+    "before a record": (shard, "commit_record", _always, 1),
+    "after a record": (CaseNotes, "release", _always, 1),
+    "lock taken": (Store, "replace", _path_is(PUBLISHING), 1),
+    "publish begun": (publish, "publish_shard", _always, 1),
+    "mid-links": (publish, "publish_shard", _always, 3),
+    "mid-pairs": (PairFiles, "add", _always, 3),
+    "before the manifest": (Store, "replace", _path_is(MANIFEST), 1),
+    "before .publishing goes": (Store, "remove", _path_is(PUBLISHING), 1),
+    "before garbage": (publish, "_collect_garbage", _always, 1),
+}
+"""Stage: where the call is looked up, its name, which calls count, and the number of the call that is not made."""
+
+BEFORE_PUBLISH = ("planned", "mid-shard", "before a record", "after a record", "lock taken")
+IN_PUBLISH = ("publish begun", "mid-links", "mid-pairs", "before the manifest", "before .publishing goes")

@@ -1,0 +1,46 @@
+"""Builds in processes that may be killed: forked from a clean process that has the imports behind it."""
+
+import io
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CONSOLE_SCRIPT = Path(sys.executable).parent / "medvision"
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["medvision.pipelines.main", "medvision.pipelines.build"])
+
+
+def start(arguments: Sequence[str], stage: str = "") -> ForkServerProcess:
+    """Start `medvision` with the arguments in a process group of its own; it ends by SIGKILL at `stage`."""
+    process = _context.Process(target=_run, args=(list(arguments), stage))
+    process.start()
+    return process
+
+
+def kill(process: ForkServerProcess) -> None:
+    """SIGKILL to the whole process group, if it still runs."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()
+    process.join()
+
+
+def _run(arguments: list[str], stage: str) -> None:
+    os.setpgid(0, 0)
+    sys.path.insert(0, str(HERE))
+    if stage:
+        import kill_points
+
+        kill_points.arm(stage)
+    from medvision.pipelines.main import main
+
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        sys.exit(main(arguments))

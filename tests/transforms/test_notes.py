@@ -1,0 +1,66 @@
+"""Notes of workers: a case left in hand is blamed in its own run only, and progress adds up over processes."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from medvision.transforms.notes import CaseNotes, note_progress, read_progress
+from medvision.transforms.store import Store
+
+KEY = "k" * 32
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def test_a_note_left_behind_is_a_death_of_its_case(store):
+    assert CaseNotes(store, KEY, "run", "first").deaths() == {}
+    for attempt in ("first", "second"):
+        CaseNotes(store, KEY, "run", attempt).hold("case_00007")
+    CaseNotes(store, KEY, "run", "third").hold("case_00008")
+    deaths = CaseNotes(store, KEY, "run", "fourth").deaths()
+    assert deaths == {"case_00007": 2, "case_00008": 1}
+    assert deaths["case_00001"] == 0
+
+
+def test_only_the_case_in_hand_is_blamed(store):
+    notes = CaseNotes(store, KEY, "run", "first")
+    notes.hold("case_00001")
+    notes.hold("case_00002")
+    assert CaseNotes(store, KEY, "run", "second").deaths() == {"case_00002": 1}
+
+
+def test_a_finished_attempt_blames_none(store):
+    notes = CaseNotes(store, KEY, "run", "first")
+    notes.hold("case_00001")
+    notes.release()
+    notes.release()
+    assert CaseNotes(store, KEY, "run", "second").deaths() == {}
+    assert store.names("") == []
+
+
+def test_notes_of_other_runs_and_shards_count_for_nothing(store):
+    CaseNotes(store, KEY, "ran", "a").hold("case_00001")
+    CaseNotes(store, "j" * 32, "run", "b").hold("case_00001")
+    assert CaseNotes(store, KEY, "run", "c").deaths() == Counter()
+
+
+def test_marks_of_all_processes_add_up(tmp_path):
+    note_progress(str(tmp_path), "cc")
+    note_progress(str(tmp_path), "cds")
+    program = "import sys; from medvision.transforms.notes import note_progress; note_progress(sys.argv[1], 'cr')"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    assert read_progress(str(tmp_path)) == {"c": 4, "d": 1, "s": 1, "r": 1}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_without_a_folder_there_is_no_progress(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    note_progress("", "c")
+    assert list(tmp_path.iterdir()) == []
+    assert read_progress(str(tmp_path / "absent")) == {}
