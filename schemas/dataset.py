@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 PLANES = ("sagittal", "coronal", "axial")
@@ -24,9 +25,14 @@ class Task:
         image: Pattern of the image file.
         mask: Pattern of the mask file, or of the per-class mask files when it holds `{class}`.
         case: Regular expression of `{case}`.
-        labels: Label value to name, in the order that decides overlaps of per-class masks.
+        labels: Label value to name as upstream has it, in the order that decides overlaps of per-class masks.
+        labels_exact: Names under rules `exact` where upstream's are known to be wrong; empty where they agree.
+        ignored_labels: Values that the publisher leaves without meaning; under `exact` they count as background.
         class_files: File stem of each label of `labels`, in the same order; empty for multi-label masks.
         channel: Index on the fourth axis for 4D images, None for 3D ones.
+        member: Name of the array inside an HDF5 file, "" for other formats.
+        mask_member: The same for the mask.
+        mask_affine_from_image: Read the mask's voxels on the image's affine, whatever the mask's own says.
         upstream_name: Basename upstream gives the image, `{case}` filled in; numbered splits sort by it.
         upstream_images: Upstream's image folder, relative to its dataset folder.
         upstream_masks: Upstream's mask folder.
@@ -46,6 +52,11 @@ class Task:
     group: str = ""
     class_files: tuple[str, ...] = ()
     channel: int | None = None
+    labels_exact: dict[int, str] = field(default_factory=dict)
+    ignored_labels: tuple[int, ...] = ()
+    member: str = ""
+    mask_member: str = ""
+    mask_affine_from_image: bool = False
     upstream_name: str = "{case}.nii.gz"
     upstream_images: str = "Images"
     upstream_masks: str = "Masks"
@@ -73,6 +84,65 @@ class LesionTask:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """One distance or angle between landmarks (upstream's A/D task).
+
+    Attributes:
+        key: Upstream's key, such as "L-1-2" (line) or "A-L_1_2-L_2_5" (angle between two lines).
+        kind: "distance" (mm) or "angle" (degrees).
+        points: Two point numbers for a distance, four for an angle: from, to of the first line, then of the second.
+        slice_dim: Plane it is shown on: 0 sagittal, 1 coronal, 2 axial.
+        name: What the field calls it, "" where it has no name.
+    """
+
+    key: str
+    kind: str
+    points: tuple[int, ...]
+    slice_dim: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class LandmarkTask:
+    """One image kind with landmarks, and the measures between them.
+
+    Attributes:
+        number: Upstream's biometry task number.
+        image: Pattern of the image file, as in `Task`.
+        case: Regular expression of `{case}`.
+        sources: Name of each set of landmarks to the pattern of its file; the first is upstream's.
+        format: How a landmark file is read: "isbi_text" or "voxel_pairs" (transforms/landmarks.py).
+        points: Point number to its name.
+        measures: Upstream's, in upstream's order.
+        transform: Pattern of an ITK transform file that maps the image onto the landmarks' space, "" for none.
+        space: "native", or the name of the space that `transform` leads to.
+        spacing_mm: Pixel size of images that carry none (films), 0 for those that do.
+        mean_of_sources: Whether the mean of the sources is one more, named "mean".
+        excluded_upstream: Cases that upstream drops under numbered rules, with why.
+    """
+
+    number: int
+    image: str
+    case: str
+    sources: dict[str, str]
+    format: str
+    points: dict[int, str]
+    measures: tuple[Measure, ...]
+    modality: str
+    description: str
+    group: str = ""
+    transform: str = ""
+    space: str = "native"
+    spacing_mm: float = 0.0
+    mean_of_sources: bool = False
+    excluded_upstream: dict[str, str] = field(default_factory=dict)
+    upstream_name: str = "{case}.nii.gz"
+    upstream_images: str = "Images"
+    upstream_landmarks: str = "Landmarks"
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A public dataset as its publisher ships it.
 
@@ -85,6 +155,13 @@ class Dataset:
         redistribute: Whether the stricter reading allows its images in a public copy.
         access: "open", "registration" or "gated".
         images_published, masks_published: Number of 3D images and masks upstream lists.
+        landmark_tasks: Tasks on landmarks, numbered apart (upstream's A/D tasks).
+        drop_empty_masks: Drop cases whose mask holds no label before the numbered split is drawn, as upstream does.
+        patient_files: Patterns of files that say which patient a case is of.
+        read_patients: Reads their contents, in order of path, to {case id: patient}; a case that it lacks takes
+            `patient`.
+        source_pool: Which other public datasets share scans with this one, "" for none known.
+        no_mm: Case id to why, for cases whose voxel size is known to be made up; `exact` leaves them out.
         spacing_in_header: Whether this publisher's affines have columns of length 1 and only the header's voxel sizes
             are true; such an affine is then scaled by them.
         known_bad: Case id to why, for cases that are certainly wrong in this release; `exact` leaves them out.
@@ -108,7 +185,13 @@ class Dataset:
     bucket_bits: int
     tasks: tuple[Task, ...]
     lesion_tasks: tuple[LesionTask, ...] = field(default=())
+    landmark_tasks: tuple[LandmarkTask, ...] = ()
     spacing_in_header: bool = False
+    drop_empty_masks: bool = False
+    patient_files: tuple[str, ...] = ()
+    read_patients: Callable[[list[bytes]], dict[str, str]] | None = None
+    source_pool: str = ""
+    no_mm: dict[str, str] = field(default_factory=dict)
     known_bad: dict[str, str] = field(default_factory=dict)
     suspect: dict[str, str] = field(default_factory=dict)
 
