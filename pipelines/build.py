@@ -4,9 +4,12 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from medvision.pipelines.steps import (
+    CASES,
     DEAD,
+    SPLITS,
     AssignSplits,
     BuildShards,
+    DropEmptyMasks,
     MatchCases,
     PlanShards,
     PublishRelease,
@@ -15,9 +18,7 @@ from medvision.pipelines.steps import (
 from medvision.schemas.options import BuildOptions
 
 
-def build_release(
-    pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions
-) -> PCollection[dict[str, object]]:
+def build_release(pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions) -> PCollection[dict[str, object]]:
     """Wire a release from raw archives to manifest.
 
     Args:
@@ -29,11 +30,13 @@ def build_release(
         A collection of one element: the manifest that was written.
     """
     matched = pipeline | "Match cases" >> MatchCases(datasets, options)
-    splits = matched.cases | "Assign splits" >> AssignSplits(datasets, options)
+    labelled = matched[CASES] | "Drop empty masks" >> DropEmptyMasks(datasets, options)
+    assigned = labelled[CASES] | "Assign splits" >> AssignSplits(datasets, options)
+    dead_letters = (matched[DEAD], labelled[DEAD]) | "Left out before" >> beam.Flatten()
     return (
-        matched.cases
+        assigned[CASES]
         | "Plan shards" >> PlanShards(datasets, options)
         | "Spread shards" >> beam.Reshuffle()  # else fusion builds a dataset's shards in one process
         | "Build shards" >> BuildShards(datasets, options)
-        | "Publish" >> PublishRelease(datasets, options, splits, matched[DEAD])
+        | "Publish" >> PublishRelease(datasets, options, assigned[SPLITS], dead_letters)
     )

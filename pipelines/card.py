@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
+from medvision.schemas.pairs import LANDMARK_KINDS
 from medvision.schemas.record import CARD, PublishedFile
 from medvision.transforms.store import Store
 
@@ -45,6 +46,12 @@ def configs(files: Sequence[PublishedFile]) -> dict[str, dict[str, str]]:
     return {name: dict(sorted(splits.items(), reverse=True)) for name, splits in sorted(found.items())}
 
 
+def pair_columns(pairs: Mapping[str, int]) -> list[int]:
+    """Numbers of pairs on boxes, masks, lesions and landmarks."""
+    landmarks = sum(count for kind, count in pairs.items() if kind in LANDMARK_KINDS)
+    return [*(pairs.get(kind, 0) for kind in ("BoxSize", "MaskSize", "TumorLesionSize")), landmarks]
+
+
 def _front_matter(datasets: Sequence[Dataset], files: Sequence[PublishedFile], summary: dict[str, Any]) -> list[str]:
     pairs = sum(sum(item["pairs"].values()) for item in summary.values())
     lines = ["---", "pretty_name: MedVision", "license: other", "license_name: per-source"]
@@ -68,13 +75,13 @@ def _body(datasets: Sequence[Dataset], summary: dict[str, Any], options: BuildOp
         "names its slice by `slice_file` and `slice_row`. The original intensity is "
         "`stored * intensity_scale + intensity_offset`, in the unit of the column `unit`.",
         "",
-        "| dataset | cases | slices | box pairs | mask pairs | lesion pairs | left out | licence |",
-        "|---|---|---|---|---|---|---|---|",
+        "| dataset | cases | slices | box pairs | mask pairs | lesion pairs | landmark pairs | left out | licence |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for dataset in datasets:
         item = summary[dataset.name]
         pairs, dead = item["pairs"], sum(item["dead_letters"].values())
-        counts = [pairs.get(kind, 0) for kind in ("BoxSize", "MaskSize", "TumorLesionSize")]
+        counts = pair_columns(pairs)
         cells = [dataset.name, item["cases"], item["slices"], *counts, dead, dataset.licence or "see source"]
         lines.append("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in cells) + " |")
     lines += ["", "## Sources", ""]

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 import medvision
+from medvision.pipelines.card import pair_columns
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.options import FORMATS, IMAGES, PLANES, BuildOptions
-from medvision.schemas.pairs import KINDS
 from medvision.schemas.rules import RULES
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -148,14 +148,14 @@ def _build(arguments: argparse.Namespace, rest: list[str], console: Console) -> 
 def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
     """Print the summary table and what was left out; returns the number of dead letters."""
     table = Table(Column("dataset", no_wrap=True))
-    for heading in ("cases", "slices", "boxes", "masks", "lesions", "MB", "left out"):
+    for heading in ("cases", "slices", "boxes", "masks", "lesions", "landmarks", "MB", "left out"):
         table.add_column(heading, justify="right", no_wrap=True)
     reasons = []
     left_out = 0
     for name, item in manifest["datasets"].items():
         dead = sum(item["dead_letters"].values())
         left_out += dead
-        counts = [item["cases"], item["slices"], *(item["pairs"].get(kind, 0) for kind in KINDS)]
+        counts = [item["cases"], item["slices"], *pair_columns(item["pairs"])]
         table.add_row(name, *(f"{count:,}" for count in counts), f"{item['bytes'] / 1e6:.1f}", f"{dead:,}")
         if dead:
             named = ", ".join(f"{count} {reason}" for reason, count in item["dead_letters"].items())

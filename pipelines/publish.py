@@ -187,11 +187,22 @@ def _summary(
         "slices": total["slices"],
         "boxes": total["boxes"],
         "ellipses": total["ellipses"],
+        "landmarks": total["landmarks"],
         "shards": len(mine),
         "bytes": sum(file.bytes for file in files if file.dataset == name),
-        "pairs": {k.removeprefix("pairs."): v for k, v in sorted(total.items()) if k.startswith("pairs.")},
+        "pairs": _pair_counts(name, files),
         "dead_letters": {k.removeprefix("dead."): v for k, v in sorted(total.items()) if k.startswith("dead.")},
     }
+
+
+def _pair_counts(dataset: str, files: list[PublishedFile]) -> dict[str, int]:
+    """Pairs of each annotation kind that has any."""
+    counts: Counter[str] = Counter()
+    for file in files:
+        if file.kind == "pairs" and file.dataset == dataset:
+            config = file.path.split("/")[1]
+            counts[config.removeprefix(f"{dataset}_").rsplit("_Task", 1)[0]] += file.rows
+    return dict(sorted(counts.items()))
 
 
 def _collect_garbage(store: Store, published: set[str], records: list[ShardRecord]) -> None:

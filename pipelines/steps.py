@@ -19,6 +19,7 @@ from medvision.schemas.faults import DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import KINDS
 from medvision.schemas.record import PublishedFile, Shard, ShardRecord
+from medvision.transforms.labelled import empty_mask
 from medvision.transforms.match import list_sources, match_cases, select_cases
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
 from medvision.transforms.shard import build_shard
@@ -27,7 +28,7 @@ from medvision.transforms.split import NumberedSplit, numbered_splits
 Tables = tuple[Dataset, ...]
 PairJob = tuple[str, list[ShardRecord]]
 
-DEAD = "dead"
+CASES, DEAD, SPLITS = "cases", "dead", "splits"
 
 
 @dataclass
@@ -41,23 +42,38 @@ class MatchCases(beam.PTransform):
         return (
             pipeline
             | "Name datasets" >> beam.Create(list(self.datasets))
-            | "List and pair" >> beam.ParDo(_Match(self.options)).with_outputs(DEAD, main="cases")
+            | "List and pair" >> beam.ParDo(_Match(self.options)).with_outputs(DEAD, main=CASES)
+        )
+
+
+@dataclass
+class DropEmptyMasks(beam.PTransform):
+    """Where upstream drops cases without any label before it splits, so do we: cases, and dead letters (tag `dead`)."""
+
+    datasets: Tables
+    options: BuildOptions
+
+    def expand(self, cases: PCollection[Case]) -> Any:
+        return (
+            cases
+            | "Spread cases" >> beam.Reshuffle()
+            | "Look for labels" >> beam.ParDo(_DropEmpty(self.datasets, self.options)).with_outputs(DEAD, main=CASES)
         )
 
 
 @dataclass
 class AssignSplits(beam.PTransform):
-    """Numbered splits of each dataset, over its matched cases, before any file is read."""
+    """Numbered splits of each dataset over all its cases (tag `splits`), and the cases that the build takes."""
 
     datasets: Tables
     options: BuildOptions
 
-    def expand(self, cases: PCollection[Case]) -> PCollection[tuple[str, NumberedSplit]]:
+    def expand(self, cases: PCollection[Case]) -> Any:
         return (
             cases
             | "Key by dataset" >> beam.Map(_by_dataset)
-            | "Gather names" >> beam.GroupByKey()
-            | "Number splits" >> beam.ParDo(_NumberSplits(self.datasets, self.options))
+            | "Gather datasets" >> beam.GroupByKey()
+            | "Number splits" >> beam.ParDo(_NumberSplits(self.datasets, self.options)).with_outputs(SPLITS, main=CASES)
         )
 
 
@@ -144,10 +160,26 @@ class _NumberSplits(_ByName):
         super().__init__(datasets)
         self.options = options
 
-    def process(self, element: tuple[str, Iterable[Case]]) -> Iterator[tuple[str, NumberedSplit]]:
-        name, cases = element
+    def process(self, element: tuple[str, Iterable[Case]]) -> Iterator[Case]:
+        name, found = element
+        cases = sorted(found, key=lambda case: case.case_id)
         rules, splits_from = self.options.rule_table, self.options.splits_from
-        yield name, numbered_splits(self.tables[name], cases, rules, splits_from)
+        splits = name, numbered_splits(self.tables[name], cases, rules, splits_from)
+        yield beam.pvalue.TaggedOutput(SPLITS, splits)  # type: ignore[misc]
+        yield from cases[: self.options.limit or None]
+
+
+class _DropEmpty(_ByName):
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.options = options
+
+    def process(self, case: Case) -> Iterator[Case]:
+        letter = empty_mask(case, self.tables[case.dataset], self.options)
+        if letter is None:
+            yield case
+        else:
+            yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
 
 
 class _ChooseBucket(_ByName):

@@ -38,8 +38,10 @@ class Case:
         case_id: "<group>/<case>" or "<case>"; unique within the dataset.
         patient: Patient key; never on both sides of the patient-level split.
         images: In task order.
-        masks: One multi-label file, or one binary file a label.
+        masks: One multi-label file, or one binary file a label; none for a case of landmarks.
         mask_labels: Label value of each file of `masks` for per-class masks, empty for a multi-label mask.
+        landmarks: (Name of the source, file) of each set of landmarks.
+        extras: (Role, file) of what else its reading needs: "transform", "table".
     """
 
     dataset: str
@@ -48,11 +50,19 @@ class Case:
     images: tuple[CaseImage, ...]
     masks: tuple[SourceFile, ...]
     mask_labels: tuple[int, ...] = ()
+    landmarks: tuple[tuple[str, SourceFile], ...] = ()
+    extras: tuple[tuple[str, SourceFile], ...] = ()
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
         """Every raw file of the case, each once, in order of path."""
-        return tuple(sorted({image.file for image in self.images} | set(self.masks)))
+        named = {file for _, file in (*self.landmarks, *self.extras)}
+        return tuple(sorted({image.file for image in self.images} | set(self.masks) | named))
+
+    @property
+    def annotation_path(self) -> str:
+        """Path of the file that annotates the case: its mask, or its first set of landmarks."""
+        return self.masks[0].path if self.masks else self.landmarks[0][1].path
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,4 +71,12 @@ class Case:
     def from_json(data: dict[str, Any]) -> Case:
         images = tuple(CaseImage(**{**image, "file": SourceFile(**image["file"])}) for image in data["images"])
         masks = tuple(SourceFile(**mask) for mask in data["masks"])
-        return Case(data["dataset"], data["case_id"], data["patient"], images, masks, tuple(data["mask_labels"]))
+        return Case(
+            data["dataset"],
+            data["case_id"],
+            data["patient"],
+            images,
+            masks,
+            tuple(data["mask_labels"]),
+            *(tuple((name, SourceFile(**file)) for name, file in data[role]) for role in ("landmarks", "extras")),
+        )

@@ -67,6 +67,12 @@ class Task:
     def intensity_unit(self) -> str:
         return self.unit or MODALITY_UNITS.get(self.modality, "a.u.")
 
+    @property
+    def labels_known_wrong(self) -> bool:
+        """Whether upstream gives a label the name of another structure, not just another spelling."""
+        exact = self.labels_exact
+        return any(name == exact.get(other) for value, name in self.labels.items() for other in exact if other != value)
+
 
 @dataclass(frozen=True)
 class LesionTask:
@@ -93,6 +99,8 @@ class Measure:
         points: Two point numbers for a distance, four for an angle: from, to of the first line, then of the second.
         slice_dim: Plane it is shown on: 0 sagittal, 1 coronal, 2 axial.
         name: What the field calls it, "" where it has no name.
+        larger_axis: Axis of the RAS+ volume on which the first point has the larger index where a file does not
+            order its two points; -1 where it does.
     """
 
     key: str
@@ -100,6 +108,7 @@ class Measure:
     points: tuple[int, ...]
     slice_dim: int
     name: str = ""
+    larger_axis: int = -1
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,8 @@ class LandmarkTask:
         points: Point number to its name.
         measures: Upstream's, in upstream's order.
         transform: Pattern of an ITK transform file that maps the image onto the landmarks' space, "" for none.
+        table: Pattern of the publisher's table of measures, which decides under rules `exact` which label of a landmark
+            mask is which measure; "" for none.
         space: "native", or the name of the space that `transform` leads to.
         spacing_mm: Pixel size of images that carry none (films), 0 for those that do.
         mean_of_sources: Whether the mean of the sources is one more, named "mean".
@@ -132,6 +143,7 @@ class LandmarkTask:
     description: str
     group: str = ""
     transform: str = ""
+    table: str = ""
     space: str = "native"
     spacing_mm: float = 0.0
     mean_of_sources: bool = False
@@ -140,6 +152,10 @@ class LandmarkTask:
     upstream_images: str = "Images"
     upstream_landmarks: str = "Landmarks"
     unit: str = ""
+
+    @property
+    def intensity_unit(self) -> str:
+        return self.unit or MODALITY_UNITS.get(self.modality, "a.u.")
 
 
 @dataclass(frozen=True)
@@ -200,6 +216,12 @@ class Dataset:
             if task.number == number:
                 return task
         raise KeyError(f"{self.name} has no task {number}; it has {[t.number for t in self.tasks]}")
+
+    def landmark_task(self, number: int) -> LandmarkTask:
+        for task in self.landmark_tasks:
+            if task.number == number:
+                return task
+        raise KeyError(f"{self.name} has no landmark task {number}")
 
     def lesions_of(self, task_number: int) -> tuple[LesionTask, ...]:
         return tuple(lesion for lesion in self.lesion_tasks if lesion.task == task_number)

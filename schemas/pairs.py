@@ -7,9 +7,18 @@ A pair is (image, plane, slice, target, annotation kind). `single_instance` says
 
 import pyarrow as pa
 
-KINDS = ("BoxSize", "MaskSize", "TumorLesionSize")
-"""Annotation kinds of this release, as they stand in config names."""
-TASK_TYPES = {"BoxSize": "Box-Size", "MaskSize": "Mask-Size", "TumorLesionSize": "Tumor-Lesion-Size"}
+TASK_TYPES = {
+    "BoxSize": "Box-Size",
+    "MaskSize": "Mask-Size",
+    "TumorLesionSize": "Tumor-Lesion-Size",
+    "BiometricsFromLandmarks_Distance": "Biometrics-From-Landmarks-Distance",
+    "BiometricsFromLandmarks_Angle": "Biometrics-From-Landmarks-Angle",
+    "BiometricsFromLandmarks_Ratio": "Biometrics-From-Landmarks-Ratio",
+}
+"""Annotation kinds as they stand in config names, and the `taskType` of their rows. Upstream has no ratios."""
+KINDS = tuple(TASK_TYPES)
+LANDMARK_KINDS = {kind: kind.rsplit("_", 1)[1].lower() for kind in KINDS if kind.startswith("Biometrics")}
+"""Kind of pairs on landmarks to their metric type."""
 
 COMMON: list[tuple[str, pa.DataType]] = [
     ("pair_id", pa.string()),
@@ -64,12 +73,35 @@ BIOMETRIC_PROFILE = pa.struct(
     ]
 )
 
+LANDMARK_METRIC = pa.struct(
+    [
+        ("metric_type", pa.string()),
+        ("metric_map_name", pa.string()),
+        ("metric_key", pa.string()),
+        ("metric_value", pa.float64()),
+        ("metric_unit", pa.string()),
+        ("slice_dim", pa.uint8()),
+    ]
+)
+
 PAIR_SCHEMAS = {
     "BoxSize": pa.schema([*COMMON, ("bounding_boxes", pa.list_(BOUNDING_BOX))]),
     "MaskSize": pa.schema([*COMMON, ("pixel_count", pa.uint32()), ("ROI_area", pa.float64())]),
     "TumorLesionSize": pa.schema(
         [*COMMON, ("n_total_clusters", pa.uint32()), ("biometric_profile", pa.list_(BIOMETRIC_PROFILE))]
     ),
+    **{
+        kind: pa.schema(
+            [
+                *COMMON,
+                ("landmark_source", pa.string()),
+                ("landmark_file", pa.string()),
+                ("definition", pa.string()),
+                ("biometric_profile", LANDMARK_METRIC),
+            ]
+        )
+        for kind in LANDMARK_KINDS
+    },
 }
 
 

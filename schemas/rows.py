@@ -7,7 +7,7 @@ Every `_rc` pair is (r, c) in pixels of that array; every `_mm` pair is in the s
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise when a column is added, removed or changes meaning: every shard is then built anew."""
 
 PAIR_F64 = pa.list_(pa.float64())
@@ -62,6 +62,35 @@ LESION = pa.struct(
 )
 """One lesion task on one slice that shows its target."""
 
+LANDMARK = pa.struct(
+    [
+        ("source", pa.string()),  # which reader set it, such as "senior"
+        ("number", pa.uint8()),  # upstream's point number
+        ("name", pa.string()),
+        ("position_rc", PAIR_F64),  # pixels of this slice
+        ("slice_position", pa.float64()),  # on the axis across: may lie off this slice
+        ("world_mm", PAIR_F64),  # RAS x, y, z in this row's space
+        ("native_mm", PAIR_F64),  # RAS x, y, z in the native space, where that is another one
+    ]
+)
+"""One landmark of a measure shown on this slice."""
+
+BIOMETRIC = pa.struct(
+    [
+        ("landmark_task", pa.uint8()),
+        ("source", pa.string()),
+        ("primary", pa.bool_()),  # whether pairs are made from this source
+        ("definition", pa.string()),  # "upstream" (angles folded to 0-90) or "exact" (signed, full range)
+        ("metric_type", pa.string()),  # "distance", "angle" or "ratio"
+        ("key", pa.string()),  # "L-1-2", "A-L_1_2-L_2_5"; for exact measures their name
+        ("name", pa.string()),
+        ("value", pa.float64()),
+        ("unit", pa.string()),  # "mm", "degree" or ""
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+"""One measure between landmarks, on the slice of its first point."""
+
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 ANNOTATION_FIELDS: list[tuple[str, pa.DataType]] = [
@@ -95,6 +124,7 @@ ANNOTATION_FIELDS: list[tuple[str, pa.DataType]] = [
     ("source_path", pa.string()),  # POSIX, relative to the dataset's root
     ("source_channel", pa.int16()),  # -1 for a 3D file
     ("mask_path", pa.string()),  # of per-class masks, their folder
+    ("landmark_path", pa.string()),  # first set of landmarks, "" for rows with a mask
     ("upstream_name", pa.string()),
     ("intensity_scale", pa.float64()),  # value = stored * intensity_scale + intensity_offset
     ("intensity_offset", pa.float64()),
@@ -103,8 +133,12 @@ ANNOTATION_FIELDS: list[tuple[str, pa.DataType]] = [
     ("intensity_invalid", pa.uint64()),  # NaN and Inf voxels of the volume, stored as 65,535
     ("header_slope", pa.float64()),  # scl_slope and scl_inter of the file, already applied
     ("header_intercept", pa.float64()),
+    ("space", pa.string()),  # "native", or "realigned" for an image resampled onto its landmarks' space
+    ("source_pool", pa.string()),  # public datasets that share scans with this one
     ("segments", pa.list_(SEGMENT)),  # in order of label
     ("lesions", pa.list_(LESION)),  # in order of lesion_task
+    ("landmarks", pa.list_(LANDMARK)),  # in order of source as the table lists them, then number
+    ("biometrics", pa.list_(BIOMETRIC)),  # in the same order of source, upstream's before exact ones
 ]
 """Columns of `annotations/`; `data/` has the image before them."""
 

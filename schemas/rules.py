@@ -22,6 +22,10 @@ class Rules:
         ellipse_runaway: Largest major axis in units of the cluster's bounding-box diagonal.
         min_box_pixels, min_mask_pixels: Single-instance filters at load time.
         known_bad: "keep" reports cases listed as wrong and keeps them; "exclude" makes them dead letters.
+        label_names: "upstream", or "exact" where a table says that upstream's are wrong; values that the publisher
+            leaves without meaning then count as background.
+        biometrics: Definition of the measures that pairs on landmarks are made of: "upstream" or "exact".
+        drop_upstream_exclusions: Leave out the landmark cases that upstream dropped.
         physical_planes_only: Leave out planes whose axes are not both lengths.
     """
 
@@ -38,11 +42,22 @@ class Rules:
     min_box_pixels: int = 10
     min_mask_pixels: int = 200
     known_bad: str = "keep"
+    label_names: str = "upstream"
+    biometrics: str = "upstream"
+    drop_upstream_exclusions: bool = True
     physical_planes_only: bool = False
 
     def slice_switches(self) -> dict[str, object]:
         """The switches that change slice rows (and so a shard's key); the rest decide pairs and splits only."""
-        decides_pairs = {"name", "split_source", "min_box_pixels", "min_mask_pixels", "known_bad"}
+        decides_pairs = {
+            "name",
+            "split_source",
+            "min_box_pixels",
+            "min_mask_pixels",
+            "known_bad",
+            "biometrics",
+            "drop_upstream_exclusions",
+        }
         return {key: value for key, value in asdict(self).items() if key not in decides_pairs}
 
 
@@ -54,6 +69,9 @@ RULES = {
         grid_mismatch="reject",
         split_source="patient_hash",
         known_bad="exclude",
+        label_names="exact",
+        biometrics="exact",
+        drop_upstream_exclusions=False,
         physical_planes_only=True,
     ),
 }

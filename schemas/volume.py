@@ -16,6 +16,7 @@ class RawVolume:
         affine: (4, 4) float64, voxel index to RAS+ mm.
         zooms_mm: Voxel sizes of the three spatial axes as the header states them.
         slope, intercept: value = stored * slope + intercept.
+        overlap_voxels: Voxels of a mask that more than one of its segments claims.
     """
 
     data: np.ndarray
@@ -23,6 +24,7 @@ class RawVolume:
     zooms_mm: tuple[float, float, float]
     slope: float = 1.0
     intercept: float = 0.0
+    overlap_voxels: int = 0
 
     @property
     def channels(self) -> int:

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def realdata() -> Path:
-    """Folder of the small real files, `../shared/realdata` beside the checkout; skips where it is absent."""
-    folder = CHECKOUT.parent / "shared/realdata"
+    """Folder of the small real files: `$MEDVISION_REALDATA`, else `../shared/realdata` beside the checkout.
+
+    Skips where it is absent.
+    """
+    folder = Path(os.environ.get("MEDVISION_REALDATA") or CHECKOUT.parent / "shared/realdata")
     if not folder.is_dir():
         pytest.skip(f"the small real files are absent: no folder {folder}")
     return folder

@@ -14,6 +14,8 @@ from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset, Task
 from medvision.schemas.faults import DataFault, DeadLetter
 from medvision.schemas.options import BuildOptions
+from medvision.transforms.folders import add_folders, stamp_data_files
+from medvision.transforms.readers.opened import is_junk
 
 STAMPS = ("md5Hash", "ETag", "etag", "checksum", "generation", "mtime", "LastModified", "updated", "created")
 """Where file systems keep a change mark, the strongest first."""
@@ -36,7 +38,7 @@ def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
     files = []
     for path, info in fs.find(base, detail=True).items():
         files.append(SourceFile(path[len(base) + 1 :], int(info.get("size") or 0), _stamp(info)))
-    return sorted(files)
+    return stamp_data_files(sorted(files))
 
 
 def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
@@ -44,9 +46,10 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
 
     A mask and an image belong together when their case is the same and so is the path before their patterns. What
     is then left over pairs by case alone (publishers ship images and masks in separate archives), unless another
-    group has the same mask pattern: its case of the same id is another subject.
+    group has the same mask pattern: its case of the same id is another subject. A pattern that ends in "/" matches
+    folders of files.
     """
-    visible = [file for file in sorted(files) if not _is_junk(file.path)]
+    visible = add_folders(dataset, [file for file in sorted(files) if not is_junk(file.path)])
     groups: dict[str, list[Task]] = defaultdict(list)
     for task in dataset.tasks:
         groups[task.group].append(task)
@@ -222,12 +225,6 @@ def _compile(pattern: str, case: str) -> re.Pattern[str]:
     text = re.escape(pattern).replace(r"\{case\}", "{case}").replace(r"\{class\}", "(?P<label>[^/]+)")
     text = text.replace("{case}", f"(?P<case>{case})", 1).replace("{case}", "(?P=case)")
     return re.compile(rf"(?P<before>(?:[^/]+/)*){text}\Z")
-
-
-def _is_junk(path: str) -> bool:
-    """Resource forks of macOS archives."""
-    parts = path.split("/")
-    return "__MACOSX" in parts or parts[-1].startswith("._")
 
 
 def _stamp(info: dict[str, Any]) -> str:

@@ -9,7 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medvision.schemas.pairs import BIOMETRIC_PROFILE, BOUNDING_BOX, PAIR_SCHEMAS, TASK_TYPES
+from medvision.schemas.pairs import (
+    BIOMETRIC_PROFILE,
+    BOUNDING_BOX,
+    LANDMARK_KINDS,
+    LANDMARK_METRIC,
+    PAIR_SCHEMAS,
+    TASK_TYPES,
+)
 from medvision.schemas.rules import Rules
 from medvision.transforms.split import SIDES, NumberedSplit
 
@@ -33,7 +40,7 @@ def pair_groups(
 
     Args:
         rows: Consecutive rows of one annotation file.
-        kind: "BoxSize", "MaskSize" or "TumorLesionSize".
+        kind: Annotation kind, a key of TASK_TYPES.
         slice_file: Published file that holds the slices, row for row as `rows`.
         first_row: Row of `slice_file` that the first of `rows` is.
         splits: Numbered side of each image file.
@@ -43,25 +50,30 @@ def pair_groups(
         Groups in order of task, plane, side; rows keep the order of `rows`.
     """
     rows = rows.combine_chunks()
-    column = "lesions" if kind == "TumorLesionSize" else "segments"
-    nested = _one(rows.column(column))
-    parents, items = pc.list_parent_indices(nested), pc.list_flatten(nested)
-    if kind == "TumorLesionSize":
-        keep = pc.greater(pc.list_value_length(items.field("ellipses")), 0)
-        parents, items = parents.filter(keep), items.filter(keep)
+    parents, items = _items(rows, kind, rules)
     if not len(items):
         return
-    tasks = items.field("lesion_task") if kind == "TumorLesionSize" else _one(rows.column("task")).take(parents)
+    number_field = "landmark_task" if kind in LANDMARK_KINDS else "lesion_task"
+    has_own_number = kind in LANDMARK_KINDS or kind == "TumorLesionSize"
+    tasks = items.field(number_field) if has_own_number else _one(rows.column("task")).take(parents)
     names = _one(rows.column("upstream_name")).take(parents)
     sides, sources = _sides(kind, tasks, names, splits)
-    special = _SPECIAL[kind](items)
+    special = _SPECIAL.get(kind, _landmark_columns)(items)
+    if kind in LANDMARK_KINDS:
+        planes_of = _one(rows.column("slice_dim")).take(parents)
+        special["biometric_profile"] = _landmark_profile(items, planes_of)
+        special["landmark_file"] = _one(rows.column("landmark_path")).take(parents)
     reasons = _reasons(kind, items, special, rules)
     slice_ids = _one(rows.column("slice_id")).take(parents)
     numbers = pc.utf8_lpad(tasks.cast(pa.string()), 2, "0")
-    labels = items.field("label")
+    if kind in LANDMARK_KINDS:
+        labels, target = _repeat_number(0, len(items)), items.field("key")
+    else:
+        labels = items.field("label")
+        target = labels.cast(pa.string())
     columns: dict[str, pa.Array] = {
         "pair_id": pc.binary_join_element_wise(
-            slice_ids, pa.scalar(ANNOTATION_KEY[kind]), numbers, labels.cast(pa.string()), "-"
+            slice_ids, pa.scalar(ANNOTATION_KEY.get(kind, "landmark")), numbers, target, "-"
         ),
         "slice_id": slice_ids,
         "slice_file": _repeat(slice_file, len(items), pa.string()),
@@ -76,7 +88,7 @@ def pair_groups(
         "excluded_reason": reasons,
         **special,
     }
-    spacing = "pixel_spacing_mm" if kind == "TumorLesionSize" else "mask_pixel_spacing_mm"
+    spacing = "pixel_spacing_mm" if has_own_number else "mask_pixel_spacing_mm"
     for name, source in {**_RENAMED, "pixel_size": spacing}.items():
         columns[name] = _one(rows.column(source)).take(parents)
     schema = PAIR_SCHEMAS[kind]
@@ -105,6 +117,23 @@ _RENAMED = {
 """Pair columns that are columns of the slice row under another name."""
 
 
+def _items(rows: pa.Table, kind: str, rules: Rules) -> tuple[pa.Array, pa.StructArray]:
+    """Row number and annotation of each pair."""
+    column = "biometrics" if kind in LANDMARK_KINDS else "lesions" if kind == "TumorLesionSize" else "segments"
+    nested = _one(rows.column(column))
+    parents, items = pc.list_parent_indices(nested), pc.list_flatten(nested)
+    if kind == "TumorLesionSize":
+        keep = pc.greater(pc.list_value_length(items.field("ellipses")), 0)
+    elif kind in LANDMARK_KINDS:
+        keep = pc.and_(
+            pc.and_(items.field("primary"), pc.equal(items.field("definition"), rules.biometrics)),
+            pc.equal(items.field("metric_type"), LANDMARK_KINDS[kind]),
+        )
+    else:
+        return parents, items
+    return parents.filter(keep), items.filter(keep)
+
+
 def _sides(kind: str, tasks: pa.Array, names: pa.Array, splits: NumberedSplit) -> tuple[pa.Array, pa.Array]:
     """Numbered side of each pair and where it is from."""
     keys = pc.binary_join_element_wise(tasks.cast(pa.string()), names, "/").dictionary_encode()
@@ -121,6 +150,8 @@ def _sides(kind: str, tasks: pa.Array, names: pa.Array, splits: NumberedSplit) -
 def _reasons(kind: str, items: pa.StructArray, special: dict[str, pa.Array], rules: Rules) -> pa.Array:
     """Why upstream's single-instance set leaves a pair out; "" where it does not."""
     nothing = pa.scalar("")
+    if kind in LANDMARK_KINDS:
+        return _repeat("", len(items), pa.string())
     if kind == "MaskSize":
         small = pc.less(items.field("pixel_count"), rules.min_mask_pixels)
         return pc.if_else(small, pa.scalar("mask_too_small"), nothing)
@@ -167,6 +198,18 @@ def _lesion_columns(items: pa.StructArray) -> dict[str, pa.Array]:
     }
 
 
+def _landmark_columns(items: pa.StructArray) -> dict[str, pa.Array]:
+    return {"landmark_source": items.field("source"), "definition": items.field("definition")}
+
+
+def _landmark_profile(items: pa.StructArray, slice_dims: pa.Array) -> pa.StructArray:
+    maps = {"distance": "lines_map", "angle": "angles_map", "ratio": "ratios_map"}
+    kinds = items.field("metric_type").dictionary_encode()
+    names = pa.array([maps[kind] for kind in kinds.dictionary.to_pylist()], pa.string()).take(kinds.indices)
+    arrays = [items.field("metric_type"), names, *(items.field(n) for n in ("key", "value", "unit")), slice_dims]
+    return pa.StructArray.from_arrays(arrays, fields=list(LANDMARK_METRIC))
+
+
 _SPECIAL = {"BoxSize": _box_columns, "MaskSize": _mask_columns, "TumorLesionSize": _lesion_columns}
 
 
@@ -184,6 +227,10 @@ def _zip(first: pa.Array, second: pa.Array) -> pa.ListArray:
 
 def _repeat(value: str, count: int, kind: pa.DataType) -> pa.Array:
     return pa.repeat(pa.scalar(value, kind), count)
+
+
+def _repeat_number(value: int, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.uint16()), count)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

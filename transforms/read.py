@@ -1,29 +1,24 @@
-"""From a case's files to RAS+ volumes: a reader by file ending, one multi-label mask, one image at a time."""
+"""From a case's files to RAS+ volumes: one multi-label mask, one image at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import fsspec
 import numpy as np
 
 from medvision.schemas.case import Case, CaseImage, SourceFile
+from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import RawVolume, Volume
 from medvision.transforms.geometry import to_ras
-from medvision.transforms.nifti import read_nifti
-from medvision.transforms.streams import open_hashed
+from medvision.transforms.readers.opened import Opened
+from medvision.transforms.readers.registry import find_reader
+from medvision.transforms.streams import read_bounded
 
-Reader = Callable[[BinaryIO, int], RawVolume]
-
-READERS: dict[str, Reader] = {
-    ".nii.gz": lambda stream, size: read_nifti(stream, size, compressed=True),
-    ".nii": lambda stream, size: read_nifti(stream, size, compressed=False),
-}
-"""Reader of each supported file ending. A reader takes a forward-only stream and the file's size."""
-
+MAX_CONTENT_BYTES = 1 << 26
+"""Largest landmark, transform or table file."""
 INTEGER_TOLERANCE = 1e-3
 
 
@@ -36,30 +31,35 @@ class Mask:
 
 
 class CaseReader:
-    """Reads the files of one dataset below `root` and keeps the sha256 of each in `sha256`, by relative path."""
+    """Reads the files of one dataset below `root` and keeps the sha256 of each in `sha256`, by relative path.
 
-    def __init__(self, fs: fsspec.AbstractFileSystem, root: str, spacing_in_header: bool = False) -> None:
+    The dataset's table says which array of an HDF5 file is meant, and where its voxel sizes are; None: no such table.
+    """
+
+    def __init__(self, fs: fsspec.AbstractFileSystem, root: str, dataset: Dataset | None = None) -> None:
         self.fs = fs
         self.root = root
-        self.spacing_in_header = spacing_in_header
+        self.spacing_in_header = dataset is not None and dataset.spacing_in_header
+        self.tasks = {task.number: task for task in dataset.tasks} if dataset is not None else {}
         self.sha256: dict[str, str] = {}
 
     def mask(self, case: Case) -> Mask:
         """The case's mask; per-class files are merged in label order, the first label wins."""
         if case.mask_labels:
             return self._merged_mask(case)
-        raw = self._raw(case.masks[0])
+        raw = self._mask_raw(case, case.masks[0])
         with _fault_path(case.masks[0].path):
-            return Mask(_as_labels(self._ras(raw)), 0)
+            return Mask(_as_labels(self._ras(raw)), raw.overlap_voxels)
 
     def images(self, case: Case) -> Iterator[tuple[CaseImage, Volume | DataFault]]:
         """The case's images in task order, each file read once; a damaged one comes as its fault."""
-        path, raw = "", None
+        held, raw = ("", ""), None
         for image in case.images:
+            path, member = image.file.path, self._member(image.task)
             try:
-                if raw is None or image.file.path != path:
+                if raw is None or held != (path, member):
                     raw = None  # free the last file's voxels before the next are read
-                    raw, path = self._raw(image.file), image.file.path
+                    raw, held = self._read(Opened(self.fs, self.root, image.file, member)), (path, member)
                 with _fault_path(path):
                     volume = self._ras(raw, image.channel)
             except DataFault as fault:
@@ -68,12 +68,39 @@ class CaseReader:
             yield image, volume
             del volume  # it is a view of the voxels to be freed
 
-    def _raw(self, source: SourceFile) -> RawVolume:
-        with _fault_path(source.path), open_hashed(self.fs, f"{self.root}/{source.path}") as (stream, hasher):
+    def raw(self, source: SourceFile, spacing_mm: float = 0.0) -> RawVolume:
+        """A file as stored; `spacing_mm` is the pixel size of a film, which carries none."""
+        return self._read(Opened(self.fs, self.root, source, spacing_mm=spacing_mm))
+
+    def content(self, source: SourceFile) -> bytes:
+        """Bytes of a small file. Raises DataFault volume_too_large."""
+        opened = Opened(self.fs, self.root, source)
+        with _fault_path(source.path):
             try:
-                return find_reader(source.path)(stream, source.size)
+                with opened.stream() as stream:
+                    return read_bounded(stream, MAX_CONTENT_BYTES)
             finally:
-                self.sha256[source.path] = hasher.finish()
+                self.sha256[source.path] = opened.digest()
+
+    def _read(self, opened: Opened) -> RawVolume:
+        path = opened.source.path
+        opened.sha256 = self.sha256.get(path, "")
+        with _fault_path(path):
+            try:
+                return find_reader(path)(opened)
+            finally:
+                self.sha256[path] = opened.digest()
+
+    def _mask_raw(self, case: Case, source: SourceFile) -> RawVolume:
+        first = case.images[0] if case.images else None
+        member = self._member(first.task, of_mask=True) if first else ""
+        reference = first.file if first else None
+        return self._read(Opened(self.fs, self.root, source, member, is_mask=True, reference=reference))
+
+    def _member(self, task: int, of_mask: bool = False) -> str:
+        if task not in self.tasks:
+            return ""
+        return self.tasks[task].mask_member if of_mask else self.tasks[task].member
 
     def _ras(self, raw: RawVolume, channel: int | None = None) -> Volume:
         return to_ras(raw, channel, self.spacing_in_header)
@@ -82,7 +109,7 @@ class CaseReader:
         merged: Volume | None = None
         dtype = np.uint8 if max(case.mask_labels) <= 255 else np.uint16
         for label, source in zip(case.mask_labels, case.masks, strict=True):
-            raw = self._raw(source)
+            raw = self._mask_raw(case, source)
             with _fault_path(source.path):
                 part = self._ras(raw)
                 present = _scaled(part) > 0.5
@@ -98,15 +125,6 @@ class CaseReader:
         if not merged.data.any():
             raise DataFault("labels", "mask_empty", case.masks[0].path)
         return Mask(merged, int(np.count_nonzero(overlap)))
-
-
-def find_reader(path: str) -> Reader:
-    """The reader for a file name; longest ending first. Raises DataFault unsupported_format."""
-    name = path.rsplit("/", 1)[-1].lower()
-    for suffix in sorted(READERS, key=len, reverse=True):
-        if name.endswith(suffix):
-            return READERS[suffix]
-    raise DataFault("read", "unsupported_format", path, suffix=name[name.find(".") :] if "." in name else name)
 
 
 def _as_labels(volume: Volume) -> Volume:

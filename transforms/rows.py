@@ -10,19 +10,25 @@ import numpy as np
 import pyarrow as pa
 
 from medvision.schemas.case import Case, CaseImage
-from medvision.schemas.dataset import Dataset
+from medvision.schemas.dataset import PLANES, Dataset, Task
 from medvision.schemas.faults import DataFault
-from medvision.schemas.options import PLANES, BuildOptions
-from medvision.schemas.rows import ANNOTATION_SCHEMA
+from medvision.schemas.options import BuildOptions
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid, Volume
 from medvision.transforms.annotate import PlaneLabels, lesions_column, segments_column, survey_plane
-from medvision.transforms.encode import Encoding, encode_slice, plan_png8, plan_png16
-from medvision.transforms.geometry import grid_distance_mm, grid_flags, obliquity_deg, slice_axes
+from medvision.transforms.columns import (
+    PlaneRows,
+    batch_of,
+    in_plane,
+    plan_encoding,
+    plane_columns,
+    shared_columns,
+    slice_stem,
+    voxel_mm,
+)
+from medvision.transforms.encode import Encoding
+from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
 from medvision.transforms.read import Mask
-
-IMAGE_BLOCK_BYTES = 32 << 20
-HEADER_ONLY = Encoding(0, 0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -32,28 +38,6 @@ class CaseLabels:
     case: Case
     mask: Mask
     planes: tuple[PlaneLabels, ...]
-
-
-@dataclass(frozen=True)
-class PlaneRows:
-    """Rows of one image on one plane; `pictures` yields their PNG bytes in row order (nothing without images)."""
-
-    batch: pa.RecordBatch
-    volume: Volume
-    encoding: Encoding
-    slice_dim: int
-    slice_idx: np.ndarray
-
-    def pictures(self) -> Iterator[bytes]:
-        stack = np.moveaxis(self.volume.data, self.slice_dim, 0)
-        span = max(1, IMAGE_BLOCK_BYTES // max(1, stack[0].size * stack.itemsize))
-        done = 0
-        while done < len(self.slice_idx):
-            start = int(self.slice_idx[done])
-            block = np.ascontiguousarray(stack[start : start + span])
-            while done < len(self.slice_idx) and self.slice_idx[done] < start + span:
-                yield encode_slice(block[int(self.slice_idx[done]) - start], self.encoding)
-                done += 1
 
 
 def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions) -> CaseLabels:
@@ -78,27 +62,21 @@ def image_rows(
     task = dataset.task(image.task)
     rules = options.rule_table
     mismatch_mm = _check_grids(volume.grid, labels.mask.volume.grid, rules)
-    encoding = HEADER_ONLY
-    if options.images == "png16":
-        encoding = plan_png16(volume)
-    elif options.images == "png8":
-        encoding = plan_png8(volume, task.modality)
+    encoding = plan_encoding(volume, task.modality, options)
+    names = label_names(task, rules)
     constants = _image_constants(labels, image, volume, dataset, side, mismatch_mm, encoding, options)
     for plane in labels.planes:
         if not len(plane.slice_idx):
             continue
-        rows_axis, columns_axis = slice_axes(plane.slice_dim)
-        image_mm = _spacing(volume.grid, rules)
-        mask_mm = _spacing(labels.mask.volume.grid, rules)
-        pixel_mm = (image_mm[rows_axis], image_mm[columns_axis])
-        mask_pixel_mm = (mask_mm[rows_axis], mask_mm[columns_axis])
+        pixel_mm = in_plane(voxel_mm(volume.grid, rules), plane.slice_dim)
+        mask_pixel_mm = in_plane(voxel_mm(labels.mask.volume.grid, rules), plane.slice_dim)
         stem = slice_stem(labels.case, image, PLANES[plane.slice_dim])
         columns = {
             "slice_id": pa.array([f"{stem}-{index:04d}" for index in plane.slice_idx], pa.string()),
             "slice_idx": pa.array(plane.slice_idx, pa.uint16()),
-            "segments": segments_column(plane, mask_pixel_mm, task.labels),
+            "segments": segments_column(plane, mask_pixel_mm, names),
             "lesions": lesions_column(
-                labels.mask.volume.data, plane, dataset.lesions_of(task.number), pixel_mm, task.labels, rules
+                labels.mask.volume.data, plane, dataset.lesions_of(task.number), pixel_mm, names, rules
             ),
         }
         name = PLANES[plane.slice_dim]
@@ -106,21 +84,16 @@ def image_rows(
         per_plane = {
             **constants,
             "flags": sorted([*constants["flags"], *not_spatial]),
-            "plane": name,
-            "slice_dim": plane.slice_dim,
-            "height": plane.shape_rc[0],
-            "width": plane.shape_rc[1],
-            "pixel_spacing_mm": pixel_mm,
+            **plane_columns(plane.slice_dim, volume.grid.shape_xyz, voxel_mm(volume.grid, rules)),
             "mask_pixel_spacing_mm": mask_pixel_mm,
         }
-        batch = _batch(columns, per_plane, len(plane.slice_idx))
+        batch = batch_of(columns, per_plane, len(plane.slice_idx))
         yield PlaneRows(batch, volume, encoding, plane.slice_dim, plane.slice_idx)
 
 
-def slice_stem(case: Case, image: CaseImage, plane: str) -> str:
-    """Slice id without its index: "<dataset>-<case>-t<task>-<plane>", without dots and slashes."""
-    name = f"{case.dataset}-{case.case_id}".replace("/", "-").replace(".", "_").replace(" ", "_")
-    return f"{name}-t{image.task:02d}-{plane}"
+def label_names(task: Task, rules: Rules) -> dict[int, str]:
+    """Label value to name under the rules."""
+    return task.labels_exact if rules.label_names == "exact" and task.labels_exact else task.labels
 
 
 def _check_grids(image: Grid, mask: Grid, rules: Rules) -> float:
@@ -131,10 +104,6 @@ def _check_grids(image: Grid, mask: Grid, rules: Rules) -> float:
     if rules.grid_mismatch == "reject" and round(distance_mm, 9) > round(limit_mm, 9):
         raise DataFault("geometry", "grid_mismatch", distance_mm=round(distance_mm, 3), limit_mm=round(limit_mm, 3))
     return distance_mm
-
-
-def _spacing(grid: Grid, rules: Rules) -> tuple[float, float, float]:
-    return grid.zooms_xyz_mm if rules.spacing_source == "header_zooms" else grid.affine_spacing_xyz_mm
 
 
 def _image_constants(
@@ -156,47 +125,19 @@ def _image_constants(
     known = np.fromiter(task.labels, np.int64)
     if any(not np.isin(plane.components[:, 1], known).all() for plane in labels.planes):
         flags.add("label_unknown")
+    if rules.label_names == "upstream" and task.labels_known_wrong:
+        flags.add("label_name_known_wrong")
     if case.case_id in dataset.suspect:
         flags.add("suspect")
     mask_path = case.masks[0].path
     return {
-        "dataset": case.dataset,
-        "case_id": case.case_id,
-        "patient": case.patient,
-        "task": image.task,
-        "side": side,
-        "split_source": "patient_hash",
-        "modality": task.modality,
-        "unit": task.intensity_unit,
-        "shape_xyz": volume.grid.shape_xyz,
-        "spacing_xyz_mm": _spacing(volume.grid, rules),
-        "affine_ras": [float(value) for value in volume.grid.affine_ras.reshape(-1)],
-        "raw_axes": volume.grid.raw_axes,
-        "obliquity_deg": obliquity_deg(volume.grid),
+        **shared_columns(case, image, volume, dataset, task, side, encoding, rules),
         "grid_mismatch_mm": mismatch_mm,
         "overlap_voxels": labels.mask.overlap_voxels,
         "flags": sorted(flags),
-        "source_path": image.file.path,
-        "source_channel": -1 if image.channel is None else image.channel,
         "mask_path": mask_path.rsplit("/", 1)[0] if case.mask_labels else mask_path,
-        "upstream_name": image.upstream_name,
-        "intensity_scale": encoding.scale,
-        "intensity_offset": encoding.offset,
-        "intensity_max_error": encoding.max_error,
-        "intensity_clipped": encoding.clipped,
-        "intensity_invalid": encoding.invalid,
-        "header_slope": volume.slope,
-        "header_intercept": volume.intercept,
+        "landmark_path": "",
+        "space": "native",
+        "landmarks": [],
+        "biometrics": [],
     }
-
-
-def _batch(columns: dict[str, pa.Array], constants: dict[str, object], count: int) -> pa.RecordBatch:
-    arrays = []
-    for field in ANNOTATION_SCHEMA:
-        array = columns.get(field.name)
-        if array is None:
-            value = constants[field.name]
-            value = list(value) if isinstance(value, tuple) else value
-            array = pa.array([value], field.type).take(pa.array(np.zeros(count, np.int64)))
-        arrays.append(array)
-    return pa.RecordBatch.from_arrays(arrays, schema=ANNOTATION_SCHEMA)

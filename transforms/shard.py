@@ -7,6 +7,7 @@ import json
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import fsspec
@@ -16,13 +17,14 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DataFault, DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord
+from medvision.transforms.landmark_rows import landmark_rows
 from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
 from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
+from medvision.transforms.readers.opened import source_sha256
 from medvision.transforms.records import adopt_record, commit_record, find_record
 from medvision.transforms.rows import PlaneRows, image_rows, measure_case
 from medvision.transforms.store import Store
-from medvision.transforms.streams import sha256_of
 from medvision.transforms.write import ShardWriter, dead_letter_rows, source_rows
 
 ONE_AT_A_TIME = threading.Lock()
@@ -57,7 +59,7 @@ def _adopt(store: Store, shard: Shard, cases: list[Case], options: BuildOptions)
 
     def digest() -> str:
         fs, root = _raw(options, shard.dataset)
-        hashes = {file.path: sha256_of(fs, f"{root}/{file.path}") for case in cases for file in case.files}
+        hashes = {file.path: source_sha256(fs, root, file.path) for case in cases for file in case.files}
         return sources_digest(hashes)
 
     return adopt_record(store, shard, digest)
@@ -110,38 +112,53 @@ class _Attempt:
 
     def _build_case(self, case: Case, writer: ShardWriter) -> dict[str, str]:
         """Write a case's rows; returns the sha256 of each of its files, read or not."""
-        reader = CaseReader(self.fs, self.root, self.dataset.spacing_in_header)
+        reader = CaseReader(self.fs, self.root, self.dataset)
         self.counts["cases"] += 1
-        rows = 0
         try:
-            labels = measure_case(case, reader.mask(case), self.dataset, self.options)
-            for image, volume in reader.images(case):
-                try:
-                    if isinstance(volume, DataFault):
-                        raise volume
-                    for plane in image_rows(labels, image, volume, self.dataset, self.options, self.shard.side):
-                        self._write(plane, writer)
-                        rows += plane.batch.num_rows
-                except DataFault as fault:
-                    whole_case = len(case.images) == 1
-                    self._bury(case, 0 if whole_case else image.task, fault, image.file.path)
+            rows = (
+                self._landmark_case(case, reader, writer) if case.landmarks else self._mask_case(case, reader, writer)
+            )
         except DataFault as fault:
-            self._bury(case, 0, fault, case.masks[0].path)
+            self._bury(case, 0, fault, case.annotation_path)
+            rows = 0
         note_progress(self.options.progress_dir, "c" if rows else "cd")
         unread = {file.path for file in case.files} - set(reader.sha256)
-        return reader.sha256 | {path: sha256_of(self.fs, f"{self.root}/{path}") for path in sorted(unread)}
+        return reader.sha256 | {path: source_sha256(self.fs, self.root, path) for path in sorted(unread)}
+
+    def _mask_case(self, case: Case, reader: CaseReader, writer: ShardWriter) -> int:
+        """Rows of each image of a case with a mask; a damaged image is left out alone."""
+        rows = 0
+        labels = measure_case(case, reader.mask(case), self.dataset, self.options)
+        for image, volume in reader.images(case):
+            try:
+                if isinstance(volume, DataFault):
+                    raise volume
+                side = self.shard.side
+                rows += self._write_all(image_rows(labels, image, volume, self.dataset, self.options, side), writer)
+            except DataFault as fault:
+                whole_case = len(case.images) == 1
+                self._bury(case, 0 if whole_case else image.task, fault, image.file.path)
+            del volume  # two images never stand in memory together
+        return rows
+
+    def _landmark_case(self, case: Case, reader: CaseReader, writer: ShardWriter) -> int:
+        return self._write_all(landmark_rows(case, self.dataset, reader, self.options, self.shard.side), writer)
+
+    def _write_all(self, planes: Iterator[PlaneRows], writer: ShardWriter) -> int:
+        rows = 0
+        for plane in planes:
+            self._write(plane, writer)
+            rows += plane.batch.num_rows
+        return rows
 
     def _write(self, plane: PlaneRows, writer: ShardWriter) -> None:
         self.counts["image_bytes"] += writer.write(plane)
         self.counts["slices"] += plane.batch.num_rows
         segments = plane.batch.column("segments").flatten()
-        self.counts["pairs.BoxSize"] += len(segments)
-        self.counts["pairs.MaskSize"] += len(segments)
         self.counts["boxes"] += len(segments.field("boxes").flatten())
         ellipses = plane.batch.column("lesions").flatten().field("ellipses")
-        lengths = ellipses.value_lengths().to_numpy(zero_copy_only=False)
-        self.counts["pairs.TumorLesionSize"] += int((lengths > 0).sum())
-        self.counts["ellipses"] += int(lengths.sum())
+        self.counts["ellipses"] += len(ellipses.flatten())
+        self.counts["landmarks"] += len(plane.batch.column("landmarks").flatten())
 
     def _bury(self, case: Case, task: int, fault: DataFault, path: str) -> None:
         self.letters.append(
@@ -151,4 +168,4 @@ class _Attempt:
 
     def _give_up(self, case: Case, times: int) -> None:
         self.unbuilt.append(case.case_id)
-        self._bury(case, 0, DataFault("build", "unbuilt", times=times), case.masks[0].path)
+        self._bury(case, 0, DataFault("build", "unbuilt", times=times), case.annotation_path)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
+from medvision.schemas.pairs import LANDMARK_KINDS
 from medvision.schemas.rules import Rules
 from medvision.transforms.store import Store
 
@@ -49,12 +50,13 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
         ValueError: `splits_from` is given and lacks an image that was matched, or the dataset's plans altogether.
     """
     ordered = sorted(cases, key=lambda case: case.case_id)
-    names: dict[int, dict[str, str]] = defaultdict(dict)
+    names: dict[tuple[bool, int], dict[str, str]] = defaultdict(dict)  # by (of landmarks, task)
     for case in ordered:
         for image in case.images:
-            names[image.task][image.upstream_name] = case.patient
-    targets = [(kind, task.number, task.number) for kind in ("BoxSize", "MaskSize") for task in dataset.tasks]
-    targets += [("TumorLesionSize", lesion.number, lesion.task) for lesion in dataset.lesion_tasks]
+            names[bool(case.landmarks), image.task][image.upstream_name] = case.patient
+    targets = [(kind, task.number, (False, task.number)) for kind in ("BoxSize", "MaskSize") for task in dataset.tasks]
+    targets += [("TumorLesionSize", lesion.number, (False, lesion.task)) for lesion in dataset.lesion_tasks]
+    targets += [(kind, task.number, (True, task.number)) for kind in LANDMARK_KINDS for task in dataset.landmark_tasks]
     published = read_published_splits(splits_from, dataset.name) if splits_from else {}
     sides: NumberedSplit = {}
     for kind, number, image_task in targets:
@@ -108,7 +110,8 @@ def _published_sides(
     number: int,
     names: Iterable[str],
 ) -> dict[str, tuple[str, str]]:
-    known = published.get((kind, number), {})
+    plan_kind = "TumorLesionSize" if kind in LANDMARK_KINDS else kind  # upstream plans both as "biometry"
+    known = published.get((plan_kind, number), {})
     missing = sorted(set(names) - set(known))
     if missing:
         raise ValueError(

@@ -60,6 +60,21 @@ def sha256_of(fs: fsspec.AbstractFileSystem, path: str) -> str:
         return hasher.finish()
 
 
+def read_bounded(stream: BinaryIO, limit: int) -> bytes:
+    """The rest of a stream. Memory is taken as bytes come, not for `limit` at once.
+
+    Raises:
+        DataFault: volume_too_large if there are more than `limit` bytes.
+    """
+    parts, done = [], 0
+    while part := stream.read(CHUNK):
+        done += len(part)
+        if done > limit:
+            raise DataFault("read", "volume_too_large", bytes=done, limit=limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
 class Inflating:
     """Reads a plain or gzip stream exactly, turning damage into data faults.
 

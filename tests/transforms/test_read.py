@@ -4,21 +4,27 @@ import gzip
 import hashlib
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import h5py
 import nibabel as nib
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniature import ellipsoid, stored, write_bytes, write_nifti
+from raw_sources import slice_dataset, source_file, write_dicom
 
 from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import Volume
-from medvision.transforms.read import CaseReader, find_reader
+from medvision.sources.kits23 import KITS23
+from medvision.transforms.read import CaseReader
+from medvision.transforms.readers.opened import source_sha256
 
 AFFINE = np.diag([1.0, 2.0, 3.0, 1.0])
 SHAPE = (12, 10, 8)
@@ -114,7 +120,7 @@ def test_a_mask_is_turned_to_ras(tmp_path: Path, axcodes: str) -> None:
 def test_the_voxel_size_of_the_header_is_used_where_the_dataset_keeps_it_there(tmp_path: Path) -> None:
     case = one_mask(tmp_path, blob(1), np.diag([-1.0, -1.0, 1.0, 1.0]), zooms_mm=(1.5, 1.25, 10.0))
     for in_header, expected in ((True, (1.5, 1.25, 10.0)), (False, (1.0, 1.0, 1.0))):
-        volume = CaseReader(LOCAL, str(tmp_path), spacing_in_header=in_header).mask(case).volume
+        volume = CaseReader(LOCAL, str(tmp_path), replace(KITS23, spacing_in_header=in_header)).mask(case).volume
         assert volume.grid.affine_spacing_xyz_mm == expected
 
 
@@ -328,14 +334,14 @@ def test_a_damaged_image_is_its_own_fault_and_the_others_are_read(tmp_path: Path
     content = (tmp_path / "first.nii.gz").read_bytes()
     write_bytes(tmp_path / "damaged.nii.gz", content[: len(content) // 2])
     write_bytes(tmp_path / "empty.nii", b"")
-    write_bytes(tmp_path / "scan.mha", b"ObjectType = Image")
+    write_bytes(tmp_path / "scan.img", b"ObjectType = Image")
     write_nifti(tmp_path / "flat.nii.gz", good, np.diag([1.0, 2.0, 3.0, 1.0]), zooms_mm=(1.0, 2.0, 0.0))
     images: list[tuple[int, str, int | None]] = [
         (1, "first.nii.gz", None),
         (2, "damaged.nii.gz", None),
         (3, "damaged.nii.gz", 1),
         (4, "empty.nii", None),
-        (5, "scan.mha", None),
+        (5, "scan.img", None),
         (6, "first.nii.gz", 1),
         (7, "flat.nii.gz", None),
         (8, "last.nii.gz", None),
@@ -347,7 +353,7 @@ def test_a_damaged_image_is_its_own_fault_and_the_others_are_read(tmp_path: Path
         2: ("bad_gzip", "damaged.nii.gz"),
         3: ("bad_gzip", "damaged.nii.gz"),
         4: ("bad_header", "empty.nii"),
-        5: ("unsupported_format", "scan.mha"),
+        5: ("unsupported_format", "scan.img"),
         6: ("channel_missing", "first.nii.gz"),
         7: ("bad_spacing", "flat.nii.gz"),
     }
@@ -366,16 +372,61 @@ def test_a_file_that_cannot_be_opened_is_no_data_fault(tmp_path: Path) -> None:
         list(reader.images(case))
 
 
-@pytest.mark.parametrize("name", ["a/IMAGE.NII.GZ", "image.nii", "v1.2/scan.01.nii.gz"])
-def test_a_reader_is_found_by_the_ending_in_any_letter_case(name: str) -> None:
-    assert find_reader(name) is find_reader(name[name.lower().rindex(".nii") :].lower())
-    assert find_reader("a.nii") is not find_reader("a.nii.gz")
-
-
-@pytest.mark.parametrize(
-    ("name", "suffix"), [("a.b/scan.mha", ".mha"), ("x/nii", "nii"), ("s.nii.bz2", ".nii.bz2"), ("s.gz", ".gz")]
+TABLE = replace(
+    KITS23,
+    tasks=tuple(replace(KITS23.tasks[0], number=n, member=f"echo{n}", mask_member="seg") for n in (1, 2)),
 )
-def test_a_file_of_no_known_ending_is_a_fault(name: str, suffix: str) -> None:
-    with pytest.raises(DataFault, match=f"no reader for files ending in {suffix}") as caught:
-        find_reader(name)
-    assert (caught.value.reason, caught.value.path) == ("unsupported_format", name)
+
+
+def test_images_and_mask_of_one_hdf5_file_are_told_apart_by_the_table(tmp_path: Path) -> None:
+    echoes = noise(5, 6, 7, 2)
+    onehot = np.random.default_rng(0).random((5, 6, 7, 3)) < 0.2
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["echo1"], file["echo2"], file["seg"] = echoes[..., 0], echoes[..., 1], onehot
+    case = case_of(tmp_path, ["scan.h5"], [(1, "scan.h5", None), (2, "scan.h5", None)])
+    reader = CaseReader(LOCAL, str(tmp_path), TABLE)
+    mask = reader.mask(case)
+    assert mask.overlap_voxels == (onehot.sum(axis=3) > 1).sum() > 0
+    expected = np.where(onehot.any(axis=3), onehot.argmax(axis=3) + 1, 0)
+    np.testing.assert_array_equal(mask.volume.data, expected[::-1, ::-1].transpose(2, 1, 0))
+    for number, (_, volume) in enumerate(reader.images(case)):
+        assert isinstance(volume, Volume)
+        np.testing.assert_array_equal(volume.grid.affine_ras, mask.volume.grid.affine_ras)
+        np.testing.assert_array_equal(volume.data, echoes[::-1, ::-1, :, number].transpose(2, 1, 0))
+    assert reader.sha256 == {"scan.h5": hashlib.sha256((tmp_path / "scan.h5").read_bytes()).hexdigest()}
+
+
+def test_a_dicom_folder_and_a_damaged_one_are_hashed_as_a_build_hashes_unread_sources(tmp_path: Path) -> None:
+    pixels = noise(4, 5, 6).astype("<i2")
+    for number, plane in enumerate(pixels):
+        write_dicom(tmp_path / "ct" / str(9 - number), slice_dataset(plane, (0, 0, 2 * number)))
+        write_dicom(tmp_path / "bad" / str(number), slice_dataset(plane, (0, 0, 2 * number**2)))
+    write_nifti(tmp_path / "mask.nii.gz", blob(1), AFFINE)
+    chosen = tuple(CaseImage(n, source_file(tmp_path, name), None, name) for n, name in ((1, "ct/"), (2, "bad/")))
+    case = Case("Set", "case", "case", chosen, (source(tmp_path, "mask.nii.gz"),))
+    reader = CaseReader(LOCAL, str(tmp_path))
+    (_, good), (_, bad) = reader.images(case)
+    assert isinstance(good, Volume)
+    np.testing.assert_array_equal(good.data, pixels.transpose()[::-1, ::-1])  # LPS to RAS
+    assert isinstance(bad, DataFault)
+    assert (bad.reason, bad.path) == ("dicom_uneven_spacing", "bad/")
+    assert reader.sha256 == {name: source_sha256(LOCAL, str(tmp_path), name) for name in ("ct/", "bad/")}
+
+
+def test_a_film_is_read_in_the_pixel_size_of_its_table(tmp_path: Path) -> None:
+    PIL.Image.fromarray(np.zeros((9, 5), np.uint8)).save(tmp_path / "a.bmp")
+    reader = CaseReader(LOCAL, str(tmp_path))
+    film = reader.raw(source(tmp_path, "a.bmp"), 0.1)
+    assert (film.data.shape, film.zooms_mm) == ((1, 5, 9), (0.1, 0.1, 0.1))
+    assert set(reader.sha256) == {"a.bmp"}
+
+
+def test_small_files_come_whole_and_large_ones_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bytes(tmp_path / "points.txt", b"1,2\n" * 9)
+    reader = CaseReader(LOCAL, str(tmp_path))
+    assert reader.content(source(tmp_path, "points.txt")) == b"1,2\n" * 9
+    monkeypatch.setattr("medvision.transforms.read.MAX_CONTENT_BYTES", 35)
+    with pytest.raises(DataFault) as caught:
+        reader.content(source(tmp_path, "points.txt"))
+    assert (caught.value.reason, caught.value.path) == ("volume_too_large", "points.txt")
+    assert reader.sha256 == {"points.txt": hashlib.sha256(b"1,2\n" * 9).hexdigest()}

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raw_sources import read_ras
 
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import RawVolume
-from medvision.transforms.nifti import read_nifti
+from medvision.transforms.geometry import grid_distance_mm
+from medvision.transforms.readers.nifti import read_nifti
 from medvision.transforms.streams import MAX_TRAILING, HashingReader
 
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
@@ -371,3 +374,34 @@ def test_a_hash_is_that_of_the_whole_file_however_much_was_read_before(size: int
     hasher = HashingReader(io.BytesIO(content))
     assert io.BufferedReader(hasher, 1 << 16).read(before) == content[:before]
     assert hasher.finish() == hashlib.sha256(content).hexdigest()
+
+
+ATLAS = "fetal_atlas/fetal_brain_atlases/"
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        ("Neurotypical_Gholipour2017/HarvardSTA23_Study1", ("mask", "parcellation")),
+        ("Neurotypical_Gholipour2017/HarvardSTA30_Study1", ("mask", "parcellation")),
+        ("SpinaBifida_Fidon2021/fetal_SB_atlas_GA26_operated", ("mask", "parcellation", "lmks")),
+    ],
+)
+def test_images_and_masks_of_differing_codes_lie_on_one_grid(
+    realdata: Path, folder: str, others: tuple[str, ...]
+) -> None:
+    """Images with sform 1 and qform 2, masks with a qform alone: the affines agree as far as nibabel says."""
+    image = nib.load(realdata / ATLAS / folder / "srr.nii.gz")
+    grid = read_ras(realdata, f"{ATLAS}{folder}/srr.nii.gz").grid
+    codes = {(int(image.header["sform_code"]), int(image.header["qform_code"]))}
+    for name in others:
+        mask = nib.load(realdata / ATLAS / folder / f"{name}.nii.gz")
+        codes.add((int(mask.header["sform_code"]), int(mask.header["qform_code"])))
+        volume = read_ras(realdata, f"{ATLAS}{folder}/{name}.nii.gz")
+        np.testing.assert_array_equal(volume.data, nib.as_closest_canonical(mask).dataobj)
+        last = np.array([*mask.shape, 1]) - (1, 1, 1, 0)
+        apart = np.linalg.norm((image.affine - mask.affine) @ last)
+        assert grid_distance_mm(grid, volume.grid) == pytest.approx(apart, abs=1e-5)
+        assert grid_distance_mm(grid, volume.grid) < 1e-3
+    assert len(codes) == 2

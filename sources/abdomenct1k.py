@@ -1,0 +1,44 @@
+"""AbdomenCT-1K: liver, kidney (both sides one label), spleen and pancreas on 1000 abdominal CT scans.
+
+Three image archives and one of masks. Case numbers have gaps, and images without a public mask (62 of 1062) are
+reported, not used. Tumours count as part of their organ. Which public dataset a scan comes from is withheld.
+"""
+
+from medvision.schemas.dataset import Dataset, Task
+
+_FAKE_SPACING = (78, *range(273, 279), *range(280, 287), 462, *range(574, 579))
+
+ABDOMENCT1K = Dataset(
+    name="AbdomenCT-1K",
+    package="AbdomenCT_1K",
+    patient=r"(Case_\d{5})",
+    licence="CC BY 4.0",
+    # The scans of LiTS among them are under the strictest terms of all parts.
+    spdx="CC-BY-NC-ND-4.0",
+    redistribute=False,
+    access="open",
+    homepage="https://github.com/JunMa11/AbdomenCT-1K",
+    data_urls=tuple(f"https://zenodo.org/records/{record}" for record in (5903099, 5903846, 5903769)),
+    papers=("https://doi.org/10.1109/TPAMI.2021.3100536", "https://arxiv.org/abs/2010.14808"),
+    citation=(
+        "J. Ma, Y. Zhang, S. Gu, C. Zhu, et al. AbdomenCT-1K: Is Abdominal Organ Segmentation a Solved Problem? "
+        "IEEE Transactions on Pattern Analysis and Machine Intelligence 44(10):6695-6714, 2022."
+    ),
+    images_published=1000,
+    masks_published=1000,
+    bucket_bits=8,
+    tasks=(
+        Task(
+            number=1,
+            image="{case}_0000.nii.gz",
+            mask="{case}.nii.gz",
+            case=r"Case_\d{5}",
+            labels={1: "liver", 2: "kidney", 3: "spleen", 4: "pancreas"},
+            modality="CT",
+            description="abdominal computed tomography (CT) scan",
+            upstream_name="{case}_0000.nii.gz",
+        ),
+    ),
+    source_pool="AbdomenAtlas1.0Mini, KiTS, LiTS, MSD, NIH Pancreas-CT",
+    no_mm={f"Case_{number:05d}": "voxel size (1, 1, 1) in place of the true one" for number in _FAKE_SPACING},
+)

@@ -1,0 +1,88 @@
+"""FeTA24: super-resolved fetal brain MRI of 80 subjects with tissue labels, 70 of them with biometry.
+
+`derivatives/biometry/` repeats the anat folders: landmark masks (`_meas`) in a realigned space and the ITK transform
+(`_trf.txt`) that leads there. Names carry the reconstruction (mial or irtk), part of the case. Subjects without
+biometry still give boxes.
+"""
+
+from medvision.schemas.dataset import Dataset, LandmarkTask, Measure, Task
+
+_CASE = r"sub-\d{3}_rec-(?:mial|irtk)"
+_INCOMPLETE = ("sub-005_rec-mial", "sub-025_rec-mial", "sub-066_rec-irtk", "sub-032_rec-mial", "sub-016_rec-mial")
+
+FETA24 = Dataset(
+    name="FeTA24",
+    package="FeTA24",
+    patient=r"(sub-\d{3})",
+    licence="",
+    spdx="",  # data use agreement of the University Children's Hospital Zurich: no redistribution
+    redistribute=False,
+    access="registration",
+    homepage="https://fetachallenge.github.io",
+    data_urls=("https://www.synapse.org/Synapse:syn25649159/wiki/610007",),
+    papers=("https://doi.org/10.5281/zenodo.10986046", "https://doi.org/10.1038/s41597-021-00946-3"),
+    citation=(
+        "K. Payette, P. de Dumast, H. Kebiri, I. Ezhov, et al. An automatic multi-tissue human fetal brain "
+        "segmentation benchmark using the Fetal Tissue Annotation Dataset. Scientific Data 8:167, 2021."
+    ),
+    images_published=80,
+    masks_published=80,
+    bucket_bits=2,
+    tasks=(
+        Task(
+            number=1,
+            image="{case}_T2w.nii.gz",
+            mask="{case}_dseg.nii.gz",
+            case=_CASE,
+            labels={
+                1: "external cerebrospinal fluid",
+                2: "grey matter",
+                3: "white matter",
+                4: "ventricles",
+                5: "cerebellum",
+                6: "deep grey matter",
+                7: "brainstem",
+            },
+            modality="MRI",
+            description="T2-weighted fetal brain magnetic resonance imaging (MRI) scan",
+            upstream_name="{case}_T2w.nii.gz",
+        ),
+    ),
+    landmark_tasks=(
+        LandmarkTask(
+            number=1,
+            group="realigned",
+            image="{case}_T2w.nii.gz",
+            case=_CASE,
+            sources={"biometry": "{case}_meas.nii.gz"},
+            format="voxel_pairs",
+            transform="{case}_trf.txt",
+            table="biometry.tsv",
+            space="realigned",
+            points={
+                1: "most anterior point of corpus callosum",
+                2: "most posterior point of corpus callosum",
+                3: "most superior point of vermis",
+                4: "most inferior point of vermis",
+                5: "right parietal eminence",
+                6: "left parietal eminence",
+                7: "right skull parietal eminence",
+                8: "left skull parietal eminence",
+                9: "most right point of cerebellar hemisphere",
+                10: "most left point of cerebellar hemisphere",
+            },
+            measures=(  # named as in the publisher's table
+                Measure("L-1-2", "distance", (1, 2), slice_dim=0, name="LCC", larger_axis=1),
+                Measure("L-3-4", "distance", (3, 4), slice_dim=0, name="HV", larger_axis=2),
+                Measure("L-5-6", "distance", (5, 6), slice_dim=2, name="bBIP", larger_axis=0),
+                Measure("L-7-8", "distance", (7, 8), slice_dim=2, name="sBIP", larger_axis=0),
+                Measure("L-9-10", "distance", (9, 10), slice_dim=1, name="TCD", larger_axis=0),
+            ),
+            modality="MRI",
+            description="",  # upstream has none
+            excluded_upstream=dict.fromkeys(_INCOMPLETE, "not among upstream's 65 cases with all five measures"),
+            upstream_name="{case}_T2w.nii.gz",
+            upstream_images="Images-reoriented",
+        ),
+    ),
+)

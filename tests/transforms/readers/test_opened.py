@@ -1,0 +1,85 @@
+"""Sources that readers open: hashed whole, copied where they are not local, never outside of the dataset's folder."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+from miniature import write_bytes
+from raw_sources import LOCAL, opened
+
+from medvision.schemas.case import SourceFile
+from medvision.schemas.faults import DataFault
+from medvision.transforms.readers.opened import Opened, source_sha256
+
+HEADER = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = %s\n"
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_folder_is_hashed_by_the_names_and_contents_of_its_own_files(tmp_path: Path) -> None:
+    for name in ("b", "a", "._a", "sub/c"):
+        write_bytes(tmp_path / "top/series" / name, name.encode())
+    folder = opened(tmp_path / "top", "series/")
+    assert folder.files() == ["series/a", "series/b"]
+    expected = sha(json.dumps([["a", sha(b"a")], ["b", sha(b"b")]]).encode())
+    assert folder.read_file("series/a") == b"a"  # what was read is not read again, the rest is
+    assert folder.digest() == source_sha256(LOCAL, str(tmp_path / "top"), "series/") == expected
+    write_bytes(tmp_path / "top/series/b", b"B")
+    assert source_sha256(LOCAL, str(tmp_path / "top"), "series/") != expected
+
+
+def test_a_stream_left_early_is_hashed_to_its_end(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "file", b"x" * 10_000_000)
+    source = opened(tmp_path, "file")
+    with source.stream() as stream:
+        stream.read(3)
+    assert source.sha256 == sha(b"x" * 10_000_000) == source_sha256(LOCAL, str(tmp_path), "file")
+
+
+def test_a_remote_file_is_copied_hashed_and_the_copy_removed() -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/copied/a/scan.h5", b"content")
+    source = Opened(memory, "/copied", SourceFile("a/scan.h5", 7, ""))
+    with source.local_copy() as path:
+        assert path.read_bytes() == b"content"
+        assert source.sha256 == sha(b"content")
+    assert not path.exists()
+
+
+def test_a_remote_header_is_copied_with_its_data_file() -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/pair/heads/scan.mhd", HEADER % b"../voxels/scan.raw")
+    memory.pipe("/pair/voxels/scan.raw", b"01234567")
+    source = Opened(memory, "/pair", SourceFile("heads/scan.mhd", 100, ""))
+    with source.local_copy() as path:
+        assert (path.parent / "../voxels/scan.raw").resolve().read_bytes() == b"01234567"
+    names = [["../voxels/scan.raw", sha(b"01234567")], ["scan.mhd", sha(HEADER % b"../voxels/scan.raw")]]
+    assert source.sha256 == sha(json.dumps(names).encode()) == source_sha256(memory, "/pair", "heads/scan.mhd")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (b"../../secret.raw", "external_file"),
+        (b"/etc/hostname", "external_file"),
+        (b"linked.raw", "external_file"),
+        (b"LIST", "external_file"),
+        (b"scan_%03d.raw 1 3 1", "external_file"),
+        (b"", "external_file"),
+        (b"none.raw", "data_file_missing"),
+        (b"..", "data_file_missing"),
+    ],
+)
+def test_a_data_file_is_one_file_below_the_root(tmp_path: Path, name: bytes, reason: str) -> None:
+    write_bytes(tmp_path / "secret.raw", b"01234567")
+    write_bytes(tmp_path / "set/a/scan.mhd", HEADER % name)
+    (tmp_path / "set/a/linked.raw").symlink_to(tmp_path / "secret.raw")
+    source = opened(tmp_path / "set", "a/scan.mhd")
+    with pytest.raises(DataFault) as caught, source.local_copy():
+        pass
+    assert caught.value.reason == reason
+    assert source.digest() == sha(HEADER % name)  # the record of a bad case still names what it saw

@@ -1,0 +1,96 @@
+"""Distances and angles between landmarks: upstream's folded convention, and the field's own signed measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from medvision.schemas.dataset import Measure
+from medvision.transforms import cephalometry
+
+Point3 = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Biometric:
+    """One measured value. `slice_dim` and `first_point` say on which slice it is shown."""
+
+    definition: str
+    metric_type: str
+    key: str
+    name: str
+    value: float
+    unit: str
+    slice_dim: int
+    first_point: int
+    points: tuple[int, ...]
+    flags: tuple[str, ...] = ()
+
+
+def upstream_biometrics(
+    points_xyz: Mapping[int, Point3], spacing_xyz_mm: Point3, measures: Sequence[Measure]
+) -> list[Biometric]:
+    """Upstream's measures: points in voxels times the spacing; angles always acute, the direction of lines ignored.
+
+    Args:
+        points_xyz: Point number to voxel index; measures with a missing point are left out.
+        spacing_xyz_mm: Voxel size.
+        measures: In upstream's order.
+    """
+    found = []
+    for measure in measures:
+        if any(number not in points_xyz for number in measure.points):
+            continue
+        placed = [_scaled(points_xyz[number], spacing_xyz_mm) for number in measure.points]
+        if measure.kind == "distance":
+            value, unit = math.dist(placed[0], placed[1]), "mm"
+        else:
+            value, unit = folded_angle_deg(placed), "degree"
+        found.append(
+            Biometric(
+                "upstream",
+                measure.kind,
+                measure.key,
+                measure.name,
+                value,
+                unit,
+                measure.slice_dim,
+                measure.points[0],
+                measure.points,
+            )
+        )
+    return found
+
+
+def folded_angle_deg(placed: Sequence[Point3]) -> float:
+    """Acute angle between the lines 0-1 and 2-3, in degrees."""
+    first = [end - start for start, end in zip(placed[0], placed[1], strict=True)]
+    second = [end - start for start, end in zip(placed[2], placed[3], strict=True)]
+    dot = abs(sum(a * b for a, b in zip(first, second, strict=True)))
+    lengths = math.hypot(*first) * math.hypot(*second)
+    return math.degrees(math.acos(min(1.0, dot / lengths))) if lengths else math.nan
+
+
+def cephalometric_biometrics(film_points_mm: Mapping[int, tuple[float, float]], slice_dim: int) -> list[Biometric]:
+    """The challenge's eight measures, signed and full range, in native film coordinates (x right, y down)."""
+    found = []
+    for name, (metric_type, unit, function) in cephalometry.MEASURES.items():
+        value = function(film_points_mm)
+        flags = ("incisors_level",) if name == "MW" and value == 0.0 else ()
+        used = cephalometry.POINTS_OF[name]
+        found.append(Biometric("exact", metric_type, name, name, value, unit, slice_dim, used[0], used, flags))
+    return found
+
+
+def exact_distances(upstream: Sequence[Biometric]) -> list[Biometric]:
+    """Distances have one definition: the exact ones of a task are upstream's under their own names."""
+    return [
+        Biometric("exact", m.metric_type, m.key, m.name, m.value, m.unit, m.slice_dim, m.first_point, m.points)
+        for m in upstream
+        if m.metric_type == "distance"
+    ]
+
+
+def _scaled(point: Point3, spacing_mm: Point3) -> Point3:
+    return point[0] * spacing_mm[0], point[1] * spacing_mm[1], point[2] * spacing_mm[2]

@@ -1,0 +1,167 @@
+"""A raw file, or a folder read as one volume, as a reader is given it; whatever is read is hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from medvision.schemas.case import SourceFile
+from medvision.schemas.faults import DataFault
+from medvision.transforms.readers.itk_header import META_HEADER_BYTES, meta_data_file
+from medvision.transforms.streams import CHUNK, open_hashed, read_bounded, sha256_of
+
+MAX_SOURCE_BYTES = 16 << 30
+"""Largest file that is copied to a temporary folder, and largest folder that is read."""
+
+
+@dataclass
+class Opened:
+    """A source below a dataset's root.
+
+    Attributes:
+        fs, root: Where the dataset's folder is.
+        source: The file, or the folder where its path ends in "/".
+        member: Name of the array inside a file that holds several.
+        is_mask: Whether labels are asked for, not intensities.
+        reference: The image that a mask belongs to; its slices are the grid of a sparse DICOM-SEG.
+        spacing_mm: Pixel size of a film that carries none, 0 for unknown.
+        sha256: Of the whole source once it was read; `digest` gives it in any case.
+    """
+
+    fs: fsspec.AbstractFileSystem
+    root: str
+    source: SourceFile
+    member: str = ""
+    is_mask: bool = False
+    reference: SourceFile | None = None
+    spacing_mm: float = 0.0
+    sha256: str = ""
+    _parts: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """Bytes of the file, forward only; the rest is read on leaving."""
+        with open_hashed(self.fs, f"{self.root}/{self.source.path}") as (stream, hasher):
+            try:
+                yield stream
+            finally:
+                self.sha256 = hasher.finish()
+
+    @contextmanager
+    def local_copy(self) -> Iterator[Path]:
+        """A path that a library can open: the file itself if it is local, else a temporary copy of bounded size.
+
+        Raises:
+            DataFault: volume_too_large, or external_file and data_file_missing of a header with its data elsewhere.
+        """
+        if self.source.size > MAX_SOURCE_BYTES:
+            raise DataFault("read", "volume_too_large", bytes=self.source.size, limit=MAX_SOURCE_BYTES)
+        paths = [self.source.path, *data_files(self.fs, self.root, self.source.path, strict=True)]
+        if isinstance(self.fs, LocalFileSystem):
+            self.digest()
+            yield Path(self.root) / self.source.path
+            return
+        with tempfile.TemporaryDirectory(prefix="medvision-") as folder:
+            for path in paths:
+                self._copy(path, Path(folder) / path)
+            self.digest()
+            yield Path(folder) / self.source.path
+
+    def files(self) -> list[str]:
+        """Paths of the files that stand directly in the folder, sorted, without resource forks."""
+        return folder_files(self.fs, self.root, self.source.path)
+
+    def read_file(self, path: str) -> bytes:
+        """Content of one file of the folder."""
+        with self.fs.open(f"{self.root}/{path}", "rb") as raw:
+            content = read_bounded(raw, MAX_SOURCE_BYTES)
+        self._parts[path] = hashlib.sha256(content).hexdigest()
+        return content
+
+    def digest(self) -> str:
+        """Hex sha256 of the source, as `source_sha256` defines it; what was not read yet is read."""
+        if not self.sha256:
+            self.sha256 = source_sha256(self.fs, self.root, self.source.path, self._parts)
+        return self.sha256
+
+    def _copy(self, path: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = 0
+        with open_hashed(self.fs, f"{self.root}/{path}") as (stream, hasher), target.open("wb") as out:
+            while data := stream.read(CHUNK):
+                done += len(data)
+                if done > MAX_SOURCE_BYTES:
+                    raise DataFault("read", "volume_too_large", bytes=done, limit=MAX_SOURCE_BYTES)
+                out.write(data)
+            self._parts[path] = hasher.finish()
+
+
+def source_sha256(fs: fsspec.AbstractFileSystem, root: str, path: str, known: dict[str, str] | None = None) -> str:
+    """Hex sha256 of a source by its path below `root`.
+
+    A file: of its bytes. A folder, or a header with its data file: of the sorted [name, sha256] pairs as JSON, with
+    names relative to the folder of `path`. `known` holds the sha256 of files that were read before.
+    """
+    parts = folder_files(fs, root, path) if path.endswith("/") else [path, *data_files(fs, root, path)]
+    hashes = {part: (known or {}).get(part) or sha256_of(fs, f"{root}/{part}") for part in parts}
+    if not path.endswith("/") and len(parts) == 1:
+        return hashes[path]
+    base = posixpath.dirname(path) or "."
+    named = sorted((posixpath.relpath(part, base), digest) for part, digest in hashes.items())
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool = False) -> list[str]:
+    """Path below `root` of the file that holds the voxels of a .mhd header; empty for every other file.
+
+    With `strict`, a data file outside of `root` or a missing one is a DataFault; else it is left out.
+    """
+    if not path.lower().endswith(".mhd"):
+        return []
+    with fs.open(f"{root}/{path}", "rb") as raw:
+        start = raw.read(META_HEADER_BYTES)
+    try:
+        name = meta_data_file(start)
+        if not name:
+            return []
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+        if name.startswith("/") or target.startswith("../") or target == ".." or _leads_out(fs, root, target):
+            raise DataFault("read", "external_file")
+        if not fs.isfile(f"{root}/{target}"):
+            raise DataFault("read", "data_file_missing")
+    except DataFault:
+        if strict:
+            raise
+        return []
+    return [target]
+
+
+def folder_files(fs: fsspec.AbstractFileSystem, root: str, folder: str) -> list[str]:
+    """Paths below `root` of the files directly in `folder` (which ends in "/"), sorted, without resource forks."""
+    entries = fs.ls(f"{root}/{folder}".rstrip("/"), detail=True)
+    names = [posixpath.basename(str(entry["name"]).rstrip("/")) for entry in entries if entry["type"] == "file"]
+    return sorted(folder + name for name in names if name and not is_junk(folder + name))
+
+
+def is_junk(path: str) -> bool:
+    """Resource forks of macOS archives."""
+    parts = path.split("/")
+    return "__MACOSX" in parts or parts[-1].startswith("._")
+
+
+def _leads_out(fs: fsspec.AbstractFileSystem, root: str, path: str) -> bool:
+    """Whether a link on a local disk leads out of `root`."""
+    if not isinstance(fs, LocalFileSystem):
+        return False
+    top = Path(root).resolve()
+    return not (top / path).resolve().is_relative_to(top)
