@@ -33,6 +33,7 @@ class Matched:
 def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
     """All files below a dataset's root, by path relative to it, sorted."""
     base = str(fs._strip_protocol(root)).rstrip("/")
+    fs.invalidate_cache()  # an earlier build of this process may have listed another state
     files = []
     for path, info in fs.find(base, detail=True).items():
         files.append(SourceFile(path[len(base) + 1 :], int(info.get("size") or 0), _stamp(info)))

@@ -83,6 +83,12 @@ class _Attempt:
         self.unbuilt: list[str] = []
 
     def run(self, cases: list[Case]) -> ShardRecord:
+        try:
+            return commit_record(self.store, self._build(cases))
+        finally:
+            self.notes.release()  # an error is no death: only a dead worker leaves its note
+
+    def _build(self, cases: list[Case]) -> ShardRecord:
         deaths = self.notes.deaths()
         sources = []
         with ShardWriter(self.store, self.folder, self.options.formats, self.options.images != "none") as writer:
@@ -97,16 +103,13 @@ class _Attempt:
                 sources += source_rows(self.shard.dataset, case.case_id, sizes, hashes)
             writer.add_table("sources", SOURCE_SCHEMA, sources)
             writer.add_table("dead_letters", DEAD_LETTER_SCHEMA, dead_letter_rows(self.letters))
-        record = ShardRecord(
+        return ShardRecord(
             shard=self.shard,
             sources_sha256=sources_digest(self.sha256),
             files=tuple(sorted(writer.files)),
             counts=dict(sorted(self.counts.items())),
             unbuilt=tuple(self.unbuilt),
         )
-        committed = commit_record(self.store, record)
-        self.notes.release()
-        return committed
 
     def _build_case(self, case: Case, writer: ShardWriter) -> dict[str, str]:
         """Write a case's rows; returns the sha256 of each of its files, read or not."""
