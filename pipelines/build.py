@@ -15,9 +15,7 @@ from medvision.pipelines.steps import (
 from medvision.schemas.options import BuildOptions
 
 
-def build_release(
-    pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions
-) -> PCollection[dict[str, object]]:
+def build_release(pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions) -> PCollection[dict[str, object]]:
     """Wire a release from raw archives to manifest.
 
     Args:

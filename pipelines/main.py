@@ -14,7 +14,8 @@ from rich.table import Column, Table
 
 import medvision
 from medvision.pipelines.lock import PublishLocked
-from medvision.schemas.options import FORMATS, IMAGES, PLANES, BuildOptions
+from medvision.schemas.dataset import PLANES
+from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
 from medvision.schemas.pairs import KINDS
 from medvision.schemas.rules import RULES
 

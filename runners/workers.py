@@ -36,7 +36,7 @@ class WatchedWorkerHandler(SubprocessSdkWorkerHandler):  # type: ignore[misc]
 
     def _fail(self, error: WorkerDied) -> None:
         """Every answer that is or will be waited for from this worker is the error."""
-        control = self.control_conn
+        control: Any = self.control_conn
         push = control.push
 
         def push_and_fail(request: Any) -> Any:

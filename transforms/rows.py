@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from medvision.schemas.case import Case, CaseImage
-from medvision.schemas.dataset import Dataset
+from medvision.schemas.dataset import PLANES, Dataset
 from medvision.schemas.faults import DataFault
-from medvision.schemas.options import PLANES, BuildOptions
+from medvision.schemas.options import BuildOptions
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid, Volume
