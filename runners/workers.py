@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import threading
 from typing import Any
 
@@ -11,6 +13,9 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     SubprocessSdkWorkerHandler,
     WorkerHandler,
 )
+
+
+WORKER_COMMAND = f"{shlex.quote(sys.executable)} -m medvision.runners.worker_main".encode()
 
 
 class WorkerDied(RuntimeError):
@@ -23,7 +28,7 @@ class WatchedWorkerHandler(SubprocessSdkWorkerHandler):  # type: ignore[misc]
 
     def start_worker(self) -> None:
         self.worker = local_job_service.SubprocessSdkWorker(
-            self._worker_command_line, self.control_address, self.provision_info, self.worker_id
+            WORKER_COMMAND, self.control_address, self.provision_info, self.worker_id
         )
         self.worker_thread = threading.Thread(name="run_worker", target=self._run)
         self.worker_thread.start()
