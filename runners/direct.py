@@ -1,7 +1,5 @@
 """Beam's in-process runner, named outright: `DirectRunner` would first try to download another engine."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser
 from collections.abc import Sequence
 

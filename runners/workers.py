@@ -1,7 +1,5 @@
 """Beam's worker processes on one machine, watched: a build ends when one dies, where Beam alone may wait for ever."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 import threading
@@ -13,7 +11,6 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     SubprocessSdkWorkerHandler,
     WorkerHandler,
 )
-
 
 WORKER_COMMAND = f"{shlex.quote(sys.executable)} -m medvision.runners.worker_main".encode()
 
@@ -54,6 +51,11 @@ class WatchedWorkerHandler(SubprocessSdkWorkerHandler):  # type: ignore[misc]
         for future in list(control._futures_by_id.values()):
             future.abort(error)
         self.data_conn._closed = True
+
+
+def is_dead_worker(error: Exception) -> bool:
+    """Whether a pipeline failed because a worker process was gone, by what Beam or the watch says of it."""
+    return isinstance(error, WorkerDied) or "Channel closed prematurely" in str(error)
 
 
 def watch_workers() -> None:
