@@ -8,6 +8,7 @@ from promises.kill import kill_points
 from promises.release_bytes import release_bytes
 from promises.tiny_raw import DATASETS
 
+from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.run import run_build
 from medvision.schemas.case import Case
 from medvision.schemas.options import BuildOptions
@@ -47,7 +48,7 @@ def test_an_error_blames_no_case(raw: Path, tmp_path: Path, monkeypatch: pytest.
         raise OSError("no space left on device")
 
     monkeypatch.setattr(shard, "measure_case", fail)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(BuildFailed, match="no space"):
         run_build(BuildOptions(raw=str(raw), out=str(tmp_path / "out"), datasets=DATASETS))
     assert list(tmp_path.rglob("trying-*")) == []
     assert list(tmp_path.rglob("record-*")) == []
