@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from pathlib import Path
 
 from medvision.schemas.record import SHARD_STORE
 from medvision.transforms.store import Store
@@ -28,7 +29,9 @@ class PublishLock:
 
     def take(self) -> None:
         """Raises PublishLocked while another run holds it."""
-        mine = json.dumps({"run": self.run_id, "host": socket.gethostname(), "pid": os.getpid()}).encode()
+        pid = os.getpid()
+        holder = {"run": self.run_id, "host": socket.gethostname(), "pid": pid, "born": _born(pid)}
+        mine = json.dumps(holder).encode()
         for _ in range(2):
             if self.store.create(LOCK, mine):
                 return
@@ -54,11 +57,13 @@ class PublishLock:
 
     def _is_stale(self, holder: dict[str, object]) -> bool:
         if holder.get("host") == socket.gethostname() and self.store.local:
-            return not _alive(int(str(holder["pid"])))
+            return not _alive(int(str(holder["pid"])), str(holder.get("born", "")))
         return time.time() - self.store.modified(LOCK) > STALE_SECONDS
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int, born: str) -> bool:
+    if born:
+        return _born(pid) == born
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -66,3 +71,15 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _born(pid: int) -> str:
+    """When the process started, in clock ticks since boot: a restarted container gives out the same ids again.
+
+    "" for a process that is gone (or dead and not yet waited for), and where there is no /proc.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]

@@ -14,8 +14,10 @@ from rich.table import Column, Table
 
 import medvision
 from medvision.pipelines.card import pair_columns
+from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import PublishLocked
-from medvision.schemas.options import FORMATS, IMAGES, PLANES, BuildOptions
+from medvision.schemas.dataset import PLANES
+from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -35,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.width = PIPE_COLUMNS
     try:
         return int(arguments.run(arguments, rest, console))
+    except BuildFailed as error:
+        if arguments.verbose:
+            raise
+        errors.print(f"medvision {arguments.command}: {error}", style="red", markup=False, soft_wrap=True)
+        return FAILED
     except (ValueError, FileNotFoundError, PublishLocked) as error:
         errors.print(f"medvision {arguments.command}: {error}", style="red", markup=False, soft_wrap=True)
         return USAGE

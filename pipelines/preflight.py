@@ -14,8 +14,8 @@ import fsspec
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST
-from medvision.transforms.match import list_sources, match_cases, select_cases
 from medvision.transforms.plan import bucket_of
+from medvision.transforms.select import find_cases
 from medvision.transforms.store import Store
 
 IMAGE_SHARE = {"png16": 1.1, "png8": 0.5, "none": 0.02}
@@ -51,13 +51,13 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         folder = f"{root.rstrip('/')}/{dataset.name}"
         if not fs.isdir(folder):
             raise PreflightError(f"{options.raw} has no folder {dataset.name}; unpack the dataset there")
-        found = match_cases(dataset, list_sources(fs, folder))
-        matched = select_cases(found, dataset, options).cases
+        matched = find_cases(dataset, options).cases
         if not matched:
             raise PreflightError(
                 f"no case of {dataset.name} found below {options.raw}/{dataset.name}; its images are expected as "
                 f"{dataset.tasks[0].image}"
             )
+        matched = matched[: options.limit or None]
         cases += len(matched)
         buckets |= {bucket_of(case, dataset.bucket_bits) for case in matched}
         for case in matched:

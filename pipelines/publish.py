@@ -210,10 +210,12 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
 
     Shards of other builds stay for a day, since another build may be using them.
     """
-    for folder in (*PUBLISHED_KINDS, "pairs", "dead_letters"):
-        for name in store.names(folder):
-            if name not in published:
-                store.remove(name)
+    garbage = [
+        name
+        for folder in (*PUBLISHED_KINDS, "pairs", "dead_letters")
+        for name in store.names(folder)
+        if name not in published
+    ]
     live_keys = {record.shard.key for record in records}
     live = {file.path for record in records for file in record.files}
     live |= {record.shard.plan for record in records}
@@ -224,4 +226,8 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
             continue
         key = name.split("/")[1]
         if key in live_keys or store.modified(name) < oldest:
-            store.remove(name)
+            garbage.append(name)
+    for name in garbage:
+        store.remove(name)
+    for folder in sorted({name.rpartition("/")[0] for name in garbage}, reverse=True):
+        store.remove_empty(folder)

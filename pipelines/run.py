@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import PublishLock
 from medvision.pipelines.preflight import check_build, peek_manifest
 from medvision.pipelines.progress import watch
@@ -32,6 +33,7 @@ def run_build(
 
     Raises:
         PreflightError: Raw data or space is missing, or the folder holds another release.
+        BuildFailed: A worker died, or the environment failed (disk, network, memory); a later build goes on.
         PublishLocked: Another build is publishing into the folder.
         ValueError: A dataset or a Beam option that does not exist.
     """
@@ -61,6 +63,7 @@ def _run_until_done(datasets: Any, options: BuildOptions, workers: int, beam_arg
 
     from medvision.pipelines.build import build_release
     from medvision.runners.direct import direct_options
+    from medvision.runners.workers import is_dead_worker
 
     blamed: set[str] = set()
     for attempt in range(MAX_TRIES):
@@ -68,10 +71,14 @@ def _run_until_done(datasets: Any, options: BuildOptions, workers: int, beam_arg
             with beam.Pipeline(options=direct_options(workers, beam_args)) as pipeline:
                 build_release(pipeline, datasets, options)
             return
-        except RuntimeError:
+        except (RuntimeError, OSError) as error:
             held = _cases_in_hand(options)
-            if workers == 1 or held <= blamed or attempt == MAX_TRIES - 1:
-                raise
+            if not is_dead_worker(error):
+                raise BuildFailed.because(error) from error
+            if held <= blamed or attempt == MAX_TRIES - 1:
+                raise BuildFailed(
+                    "a worker process died; what is finished is kept: run the same build again"
+                ) from error
             blamed = held
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import fsspec
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
@@ -20,8 +19,8 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import KINDS
 from medvision.schemas.record import PublishedFile, Shard, ShardRecord
 from medvision.transforms.labelled import empty_mask
-from medvision.transforms.match import list_sources, match_cases, select_cases
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
+from medvision.transforms.select import find_cases
 from medvision.transforms.shard import build_shard
 from medvision.transforms.split import NumberedSplit, numbered_splits
 
@@ -140,9 +139,7 @@ class _Match(beam.DoFn):
         self.options = options
 
     def process(self, dataset: Dataset) -> Iterator[Case]:
-        fs, root = fsspec.core.url_to_fs(self.options.raw)
-        matched = match_cases(dataset, list_sources(fs, f"{root.rstrip('/')}/{dataset.name}"))
-        matched = select_cases(matched, dataset, self.options)
+        matched = find_cases(dataset, self.options)
         yield from matched.cases
         for letter in matched.dead_letters:
             yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]

@@ -1,11 +1,11 @@
 """Beam's in-process runner, named outright: `DirectRunner` would first try to download another engine."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
+
+from medvision.runners.workers import watch_workers
 
 
 def check_beam_args(beam_args: Sequence[str]) -> None:
@@ -32,6 +32,7 @@ def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptio
         raise ValueError(f"workers is {workers}; at least 1 is needed")
     preset = ["--runner=FnApiRunner"]
     if workers > 1:
+        watch_workers()
         preset += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
     else:
         preset += ["--direct_running_mode=in_memory", "--direct_num_workers=1"]

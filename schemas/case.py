@@ -41,6 +41,7 @@ class Case:
         masks: One multi-label file, or one binary file a label; none for a case of landmarks.
         mask_labels: Label value of each file of `masks` for per-class masks, empty for a multi-label mask.
         landmarks: (Name of the source, file) of each set of landmarks.
+        axes: Axis codes of its files where those hold no affine, such as "IPR"; "" where they do.
         extras: (Role, file) of what else its reading needs: "transform", "table".
     """
 
@@ -52,6 +53,7 @@ class Case:
     mask_labels: tuple[int, ...] = ()
     landmarks: tuple[tuple[str, SourceFile], ...] = ()
     extras: tuple[tuple[str, SourceFile], ...] = ()
+    axes: str = ""
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -79,4 +81,5 @@ class Case:
             masks,
             tuple(data["mask_labels"]),
             *(tuple((name, SourceFile(**file)) for name, file in data[role]) for role in ("landmarks", "extras")),
+            data["axes"],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ class Task:
 
     Patterns are POSIX paths relative to the dataset's folder, matched at any depth below it. `{case}` stands for
     the task's `case` regular expression and means the same text each time; `{class}` (mask only) stands for each
-    name in `class_files`, one binary file a label.
+    name in `class_files`, one binary file a label; `{Tr,Va}` stands for either text.
 
     Attributes:
         number: Upstream's detection and segmentation task number, from 1.
@@ -174,6 +175,7 @@ class Dataset:
         landmark_tasks: Tasks on landmarks, numbered apart (upstream's A/D tasks).
         drop_empty_masks: Drop cases whose mask holds no label before the numbered split is drawn, as upstream does.
         patient_files: Patterns of files that say which patient a case is of.
+        read_axes: Reads the same contents to {case id: axis codes}, such as "IPR", for files that hold no affine.
         read_patients: Reads their contents, in order of path, to {case id: patient}; a case that it lacks takes
             `patient`.
         source_pool: Which other public datasets share scans with this one, "" for none known.
@@ -206,10 +208,18 @@ class Dataset:
     drop_empty_masks: bool = False
     patient_files: tuple[str, ...] = ()
     read_patients: Callable[[list[bytes]], dict[str, str]] | None = None
+    read_axes: Callable[[list[bytes]], dict[str, str]] | None = None
     source_pool: str = ""
     no_mm: dict[str, str] = field(default_factory=dict)
     known_bad: dict[str, str] = field(default_factory=dict)
     suspect: dict[str, str] = field(default_factory=dict)
+
+    def patient_of(self, case_id: str) -> str:
+        """Patient key by the pattern. Raises ValueError when the pattern misses the case id."""
+        found = re.search(self.patient, case_id)
+        if found is None:
+            raise ValueError(f"{self.name}: patient pattern {self.patient!r} misses {case_id!r}")
+        return found[1]
 
     def task(self, number: int) -> Task:
         for task in self.tasks:

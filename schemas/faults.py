@@ -14,6 +14,7 @@ REASONS = {
     "mask_missing": "image without a mask",
     "mask_incomplete": "{missing} of {expected} class files are missing",
     "known_bad": "listed as wrong in this release: {why}",
+    "no_spacing": "voxel size is made up: {why}",
     "excluded_upstream": "left out by upstream: {why}",
     "duplicate_case": "{count} files match the same case",
     "bad_gzip": "gzip stream is damaged or truncated",

@@ -108,6 +108,4 @@ def _corner_deg(points: Points, arm: int, vertex: int, other: int) -> float:
 
 def _palatal_deg(points: Points) -> float:
     """Signed angle from the Frankfort plane (porion-orbitale) to the palatal plane (PNS-ANS)."""
-    return _signed_deg(
-        _line(points, PORION, ORBITALE), _line(points, POSTERIOR_NASAL_SPINE, ANTERIOR_NASAL_SPINE)
-    )
+    return _signed_deg(_line(points, PORION, ORBITALE), _line(points, POSTERIOR_NASAL_SPINE, ANTERIOR_NASAL_SPINE))

@@ -158,4 +158,5 @@ def _percentiles(data: np.ndarray, percents: tuple[float, ...]) -> tuple[float, 
 
 
 def _count(data: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> int:
-    return sum(int(np.count_nonzero(test(block))) for block in _blocks(data))
+    """Number of finite voxels that pass."""
+    return sum(int(np.count_nonzero(test(block) & np.isfinite(block))) for block in _blocks(data))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ import fsspec
 from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset, Task
 from medvision.schemas.faults import DataFault, DeadLetter
-from medvision.schemas.options import BuildOptions
 from medvision.transforms.folders import add_folders, stamp_data_files
+from medvision.transforms.match_landmarks import match_landmarks
+from medvision.transforms.patterns import compile_pattern
 from medvision.transforms.readers.opened import is_junk
 
 STAMPS = ("md5Hash", "ETag", "etag", "checksum", "generation", "mtime", "LastModified", "updated", "created")
@@ -35,6 +35,7 @@ class Matched:
 def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
     """All files below a dataset's root, by path relative to it, sorted."""
     base = str(fs._strip_protocol(root)).rstrip("/")
+    fs.invalidate_cache()  # an earlier build of this process may have listed another state
     files = []
     for path, info in fs.find(base, detail=True).items():
         files.append(SourceFile(path[len(base) + 1 :], int(info.get("size") or 0), _stamp(info)))
@@ -57,9 +58,9 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
     used: set[str] = set()
     for group in matchers:
         group.pair_same_folder(used)
-    patterns = Counter(group.tasks[0].mask for group in matchers)
+    patterns = Counter((group.tasks[0].mask, group.tasks[0].case) for group in matchers)
     for group in matchers:
-        if patterns[group.tasks[0].mask] == 1:
+        if patterns[group.tasks[0].mask, group.tasks[0].case] == 1:
             group.pair_by_case(used)
     cases: list[Case] = []
     letters: list[DeadLetter] = []
@@ -69,24 +70,16 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
         cases += found
         letters += dead_of_group
         orphans += group.orphan_masks(used)
+    preferred = {image.file.path for case in cases for image in case.images}
+    for task in dataset.landmark_tasks:
+        found, dead_of_task = match_landmarks(dataset, task, visible, preferred)
+        cases += found
+        letters += dead_of_task
     letters += [letter for _, letter in sorted(orphans)]  # groups that match the same masks: the one that fits best
     dead: dict[tuple[str, int, str], DeadLetter] = {}
     for letter in letters:
         dead.setdefault((letter.path, letter.task, letter.reason), letter)
     return Matched(tuple(sorted(cases, key=lambda case: case.case_id)), tuple(sorted(dead.values())))
-
-
-def select_cases(matched: Matched, dataset: Dataset, options: BuildOptions) -> Matched:
-    """What of the matched cases a build takes: without known bad ones where the rules say so, then the first N."""
-    exclude = dataset.known_bad if options.rule_table.known_bad == "exclude" else {}
-    dead = list(matched.dead_letters)
-    for case in matched.cases:
-        if case.case_id in exclude:
-            fault = DataFault("match", "known_bad", why=exclude[case.case_id])
-            path = case.masks[0].path
-            dead.append(DeadLetter(dataset.name, case.case_id, 0, fault.stage, fault.reason, fault.message, path))
-    cases = [case for case in matched.cases if case.case_id not in exclude]
-    return Matched(tuple(cases[: options.limit or None]), tuple(sorted(dead)))
 
 
 class _Group:
@@ -101,8 +94,8 @@ class _Group:
         self.images: dict[int, dict[Place, SourceFile]] = {task.number: {} for task in tasks}
         self.pairs: dict[Place, dict[int, SourceFile]] = {}
         self.ambiguous: dict[str, list[SourceFile]] = {}
-        mask_pattern = _compile(first.mask, first.case)
-        image_patterns = [(task.number, _compile(task.image, task.case)) for task in self.tasks]
+        mask_pattern = compile_pattern(first.mask, first.case)
+        image_patterns = [(task.number, compile_pattern(task.image, task.case)) for task in self.tasks]
         classes = set(first.class_files)
         for file in files:
             for number, pattern in image_patterns:
@@ -203,10 +196,8 @@ class _Group:
             images.append(CaseImage(task.number, file, task.channel, upstream_name))
         ordered = [masks[stem] for stem in first.class_files] if first.class_files else [masks[""]]
         labels = tuple(first.labels) if first.class_files else ()
-        patient = re.search(self.dataset.patient, case_id)
-        if patient is None:
-            raise ValueError(f"{self.dataset.name}: patient pattern {self.dataset.patient!r} misses {case_id!r}")
-        case = Case(self.dataset.name, case_id, patient[1], tuple(images), tuple(ordered), labels)
+        patient = self.dataset.patient_of(case_id)
+        case = Case(self.dataset.name, case_id, patient, tuple(images), tuple(ordered), labels)
         return case, dead
 
     def _take(self, place: Place, images: dict[int, SourceFile], mask: dict[str, SourceFile], used: set[str]) -> None:
@@ -218,13 +209,6 @@ class _Group:
 
     def _letter(self, case_id: str, task: int, fault: DataFault, path: str) -> DeadLetter:
         return DeadLetter(self.dataset.name, case_id, task, fault.stage, fault.reason, fault.message, path)
-
-
-def _compile(pattern: str, case: str) -> re.Pattern[str]:
-    """`{case}` and `{class}` pattern to a regular expression for whole relative paths, at any depth."""
-    text = re.escape(pattern).replace(r"\{case\}", "{case}").replace(r"\{class\}", "(?P<label>[^/]+)")
-    text = text.replace("{case}", f"(?P<case>{case})", 1).replace("{case}", "(?P=case)")
-    return re.compile(rf"(?P<before>(?:[^/]+/)*){text}\Z")
 
 
 def _stamp(info: dict[str, Any]) -> str:

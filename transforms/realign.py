@@ -14,7 +14,13 @@ from medvision.schemas.volume import RawVolume
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """ITK counts millimetres to the Left and Posterior, NIfTI to the Right and Anterior; the matrix is its own inverse."""
 LARGEST_TRANSFORM = 1 << 16
-KNOWN = ("Euler3DTransform", "VersorRigid3DTransform", "Similarity3DTransform", "AffineTransform", "TranslationTransform")
+KNOWN = (
+    "Euler3DTransform",
+    "VersorRigid3DTransform",
+    "Similarity3DTransform",
+    "AffineTransform",
+    "TranslationTransform",
+)
 
 
 class Realignment:

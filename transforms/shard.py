@@ -17,13 +17,14 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DataFault, DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord
+from medvision.transforms.columns import PlaneRows
 from medvision.transforms.landmark_rows import landmark_rows
 from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
 from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
 from medvision.transforms.readers.opened import source_sha256
 from medvision.transforms.records import adopt_record, commit_record, find_record
-from medvision.transforms.rows import PlaneRows, image_rows, measure_case
+from medvision.transforms.rows import image_rows, measure_case
 from medvision.transforms.store import Store
 from medvision.transforms.write import ShardWriter, dead_letter_rows, source_rows
 
@@ -85,6 +86,12 @@ class _Attempt:
         self.unbuilt: list[str] = []
 
     def run(self, cases: list[Case]) -> ShardRecord:
+        try:
+            return commit_record(self.store, self._build(cases))
+        finally:
+            self.notes.release()  # an error is no death: only a dead worker leaves its note
+
+    def _build(self, cases: list[Case]) -> ShardRecord:
         deaths = self.notes.deaths()
         sources = []
         with ShardWriter(self.store, self.folder, self.options.formats, self.options.images != "none") as writer:
@@ -99,16 +106,13 @@ class _Attempt:
                 sources += source_rows(self.shard.dataset, case.case_id, sizes, hashes)
             writer.add_table("sources", SOURCE_SCHEMA, sources)
             writer.add_table("dead_letters", DEAD_LETTER_SCHEMA, dead_letter_rows(self.letters))
-        record = ShardRecord(
+        return ShardRecord(
             shard=self.shard,
             sources_sha256=sources_digest(self.sha256),
             files=tuple(sorted(writer.files)),
             counts=dict(sorted(self.counts.items())),
             unbuilt=tuple(self.unbuilt),
         )
-        committed = commit_record(self.store, record)
-        self.notes.release()
-        return committed
 
     def _build_case(self, case: Case, writer: ShardWriter) -> dict[str, str]:
         """Write a case's rows; returns the sha256 of each of its files, read or not."""

@@ -50,7 +50,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.fs, root = fsspec.core.url_to_fs(url)
+        self.fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)  # other workers write here too
         self.root = root.rstrip("/")
         self.local = isinstance(self.fs, LocalFileSystem)
         protocols = (self.fs.protocol,) if isinstance(self.fs.protocol, str) else self.fs.protocol
@@ -130,6 +130,16 @@ class Store:
             self.fs.rm_file(self.path(relative))
         except FileNotFoundError:
             return
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder and those above it as far as they are empty; only a local disk has such."""
+        place = Path(self.path(folder))
+        while self.local and place != Path(self.root):
+            try:
+                place.rmdir()
+            except OSError:
+                return
+            place = place.parent
 
     def modified(self, relative: str) -> float:
         """Time of last change in seconds since the epoch, for collecting garbage only."""

@@ -16,7 +16,7 @@ from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.features import with_features
 from medvision.schemas.record import SOURCE_SCHEMA, ShardFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, IMAGE
-from medvision.transforms.rows import PlaneRows
+from medvision.transforms.columns import PlaneRows
 from medvision.transforms.store import HashingWriter, Store
 
 DATA_GROUP_ROWS = 100

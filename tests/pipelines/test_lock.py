@@ -42,7 +42,7 @@ def dead_pid() -> int:
 def test_a_free_lock_is_taken_and_released(store):
     PublishLock(store, "mine").take()
     held = json.loads(store.read(LOCK))
-    assert held == {"run": "mine", "host": socket.gethostname(), "pid": os.getpid()}
+    assert (held["run"], held["host"], held["pid"]) == ("mine", socket.gethostname(), os.getpid())
     PublishLock(store, "mine").release()
     assert not store.exists(LOCK)
 
@@ -62,6 +62,18 @@ def test_a_live_run_on_this_host_is_respected_at_any_age(store):
 
 def test_a_dead_run_on_this_host_has_lost_it(store):
     hold(store, socket.gethostname(), dead_pid())
+    PublishLock(store, "mine").take()
+    assert holder(store) == "mine"
+
+
+def test_a_process_id_given_out_again_is_not_the_holder(store):
+    PublishLock(store, "other").take()
+    held = json.loads(store.read(LOCK))
+    if not held["born"]:
+        pytest.skip("this system does not tell when a process started")
+    with pytest.raises(PublishLocked):
+        PublishLock(store, "mine").take()
+    store.replace(LOCK, json.dumps({**held, "born": "1"}).encode())
     PublishLock(store, "mine").take()
     assert holder(store) == "mine"
 

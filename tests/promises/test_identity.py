@@ -70,9 +70,7 @@ def test_moved_raw_rebuilds_nothing(
     assert release_bytes(out) == release_bytes(undisturbed)
 
 
-def test_touched_raw_rebuilds_nothing(
-    own_raw: Path, undisturbed: Path, out: Path, built: list[ShardRecord]
-) -> None:
+def test_touched_raw_rebuilds_nothing(own_raw: Path, undisturbed: Path, out: Path, built: list[ShardRecord]) -> None:
     for path in own_raw.rglob("*.nii.gz"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
     build(own_raw, out)

@@ -1,7 +1,7 @@
 """A case that ends its worker is given up after two deaths; the release says so, and the next build has it."""
 
 import json
-import time
+import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,12 +12,11 @@ from promises.tiny_raw import DATASETS
 
 from medvision.pipelines.main import main
 from medvision.pipelines.release import open_release
-from medvision.transforms import shard
-from medvision.transforms.notes import CaseNotes
-from medvision.schemas.options import BuildOptions
-from medvision.pipelines.run import run_build
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),  # Beam's broken streams
+]
 
 KILL = Path(kill_points.__file__).parent
 POISON = "case_00003"
@@ -40,6 +39,7 @@ def test_poisoned_case_is_unbuilt_and_the_next_build_builds_it(
 ) -> None:
     out = tmp_path / "out"
     assert build(raw, out, workers=2) == 1
+    assert [thread for thread in threading.enumerate() if thread.name == "run_worker"] == []
     manifest = open_release(str(out)).manifest
     assert manifest["complete"] is False
     assert manifest["unbuilt"] == [f"KiTS23/{POISON}"]

@@ -172,6 +172,15 @@ def test_clusters_too_small_to_fit_count_and_have_no_ellipse():
     assert (lesion["n_total_clusters"], [e["pixel_count"] for e in lesion["ellipses"]]) == (3, [169])
 
 
+def test_clusters_reach_left_of_the_first_one():
+    mask = np.zeros((40, 50, 1), np.uint8)
+    mask[2:9, 35:44], mask[20:31, 4:12], mask[34:39, 25:32] = 2, 2, 2
+    ((lesion,),) = lesions_of(mask, 2, [LesionTask(1, 1, 2)], (1.0, 1.0))
+    assert lesion["n_total_clusters"] == 3
+    found = [(e["pixel_count"], *e["center_rc"]) for e in lesion["ellipses"]]
+    np.testing.assert_allclose(found, [(88, 25, 7.5), (63, 5, 39), (35, 36, 28)], atol=1e-3)
+
+
 def test_two_tasks_may_share_a_target():
     mask = np.zeros((12, 14, 1), np.uint8)
     mask[2:10, 3:11] = 2

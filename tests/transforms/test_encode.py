@@ -181,6 +181,13 @@ def test_hot_spots_are_clipped_at_the_9999th_of_ten_thousand_and_counted() -> No
     assert codes_of(volume, encoding).max() == 65534
 
 
+def test_an_infinite_voxel_is_no_hot_spot() -> None:
+    data = hot_spots(8)
+    data[np.unravel_index(np.argmin(data), data.shape)] = np.inf
+    encoding = plan_png16(volume_of(data))
+    assert (encoding.clipped, encoding.invalid) == (10, 1)
+
+
 @pytest.mark.parametrize(("highest", "clips"), [(300.0, False), (350.0, True)])
 def test_clipping_begins_where_a_step_exceeds_a_thousandth_of_the_usual_range(highest: float, clips: bool) -> None:
     # p0.5 to p99.5 of a uniform range of 5 spans 4.95: the step reaches 0.00495 at a range of 324.
@@ -203,6 +210,16 @@ def test_a_volume_of_one_value_and_few_hot_voxels_is_not_clipped_to_nothing(coun
     encoding = plan_png16(volume)
     assert encoding.clipped == 0
     assert np.abs(decoded(volume, encoding) - data).max() <= encoding.max_error * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("end", [0, -1])
+def test_the_extremes_of_a_large_volume_count_wherever_they_lie(end: int) -> None:
+    data = np.random.default_rng(6).uniform(-50.0, 50.0, (120, 120, 100)).astype("float32")
+    data[end, end, end], data[~end, ~end, ~end] = -100.5, 200.5
+    encoding = plan_png16(volume_of(data))
+    assert (encoding.low, encoding.high) == (-100.5, 200.5)
+    data[60, 60, 50], data[end, end, 50] = np.nan, np.inf
+    assert plan_png16(volume_of(data)).invalid == 2
 
 
 @pytest.mark.parametrize("value", [0, -7, 300, 0.1, -2.5e-7, 1e9 + 0.5])
@@ -316,6 +333,7 @@ def test_in_8_bits_what_is_not_finite_is_black_and_counted() -> None:
     volume = volume_of(data)
     encoding = plan_png8(volume, "MRI")
     assert encoding.invalid == 3
+    assert encoding.clipped == 4 + 5  # of 997 finite voxels, below the one of rank 4 and above that of rank 991
     assert (codes_of(volume, encoding)[9, 9, 7:] == 0).all()
     assert codes_of(volume, encoding)[9, 9, 6] == 255
 

@@ -308,6 +308,8 @@ class Listing:
     def __init__(self, **info: object) -> None:
         self.info = info
 
+    def invalidate_cache(self) -> None: ...
+
     def _strip_protocol(self, path: str) -> str:
         return path.removeprefix("gs://")
 

@@ -267,7 +267,7 @@ def test_published_sides_by_kind_and_task(tmp_path, base):
 def test_the_newest_version_of_each_kind_is_taken(tmp_path):
     """By number, not by text: 1.10.0 is newer than 1.9.0."""
     folder = tmp_path / "Datasets/Toy"
-    for version, first in (("1.9.0", 0), ("1.10.0", 1), ("1.2.1", 0)):
+    for version, first in (("1.9.0", 0), ("1.10.0", 1), ("1.0.0", 0)):
         write_plan(folder, "detection", version, {"01": alternate(1, first)})
     write_plan(folder, "segmentation", "1.0.0", {"01": alternate(1)})
     found = read_published_splits(str(tmp_path), "Toy")

@@ -220,7 +220,7 @@ class Bucket(AbstractFileSystem):
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Store:
     fs = Bucket()
     monkeypatch.setattr(store_module, "OBJECT_STORES", {"test-bucket"})
-    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: (fs, url))
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **options: (fs, url))
     return Store("out")
 
 

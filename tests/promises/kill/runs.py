@@ -13,13 +13,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CONSOLE_SCRIPT = Path(sys.executable).parent / "medvision"
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["medvision.pipelines.main", "medvision.pipelines.build"])
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["medvision.pipelines.main", "medvision.pipelines.build"])
 
 
 def start(arguments: Sequence[str], stage: str = "") -> ForkServerProcess:
     """Start `medvision` with the arguments in a process group of its own; it ends by SIGKILL at `stage`."""
-    process = _context.Process(target=_run, args=(list(arguments), stage))
+    process = CONTEXT.Process(target=_run, args=(list(arguments), stage))
     process.start()
     return process
 

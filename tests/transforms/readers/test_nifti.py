@@ -200,6 +200,12 @@ def test_a_voxel_offset_that_cannot_be_is_a_fault(offset: float) -> None:
     assert reason_of(file_of(voxels(), vox_offset=offset)) == "bad_header"
 
 
+def test_a_voxel_offset_far_behind_the_header_is_not_followed() -> None:
+    content = file_of(voxels(), vox_offset=352.0 + (1 << 26))
+    content = content[:352] + bytes(1 << 26) + content[352:]
+    assert reason_of(gzip.compress(content, 1), compressed=True) == "bad_header"
+
+
 def test_gzip_members_are_read_one_after_the_other() -> None:
     array = voxels()
     content = file_of(array)
@@ -312,7 +318,7 @@ def test_trailing_axes_of_length_one_are_dropped(dim: tuple[int, ...], shape: tu
     np.testing.assert_array_equal(volume.data, voxels().reshape(shape, order="F"))
 
 
-@pytest.mark.parametrize(("compressed", "side"), [(False, 512), (True, 1500)])
+@pytest.mark.parametrize(("compressed", "side"), [(False, 60), (False, 512), (True, 1500)])
 def test_a_header_that_promises_more_than_the_file_can_hold_takes_no_memory(compressed: bool, side: int) -> None:
     content = file_of(voxels(), dim=(3, side, side, side, 1, 1, 1, 1))
     content = gzip.compress(content) if compressed else content
