@@ -73,13 +73,17 @@ class Case:
     def from_json(data: dict[str, Any]) -> Case:
         images = tuple(CaseImage(**{**image, "file": SourceFile(**image["file"])}) for image in data["images"])
         masks = tuple(SourceFile(**mask) for mask in data["masks"])
+        named = {
+            role: tuple((name, SourceFile(**file)) for name, file in data[role]) for role in ("landmarks", "extras")
+        }
         return Case(
-            data["dataset"],
-            data["case_id"],
-            data["patient"],
-            images,
-            masks,
-            tuple(data["mask_labels"]),
-            *(tuple((name, SourceFile(**file)) for name, file in data[role]) for role in ("landmarks", "extras")),
-            data["axes"],
+            dataset=data["dataset"],
+            case_id=data["case_id"],
+            patient=data["patient"],
+            images=images,
+            masks=masks,
+            mask_labels=tuple(data["mask_labels"]),
+            landmarks=named["landmarks"],
+            extras=named["extras"],
+            axes=data["axes"],
         )

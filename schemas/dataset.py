@@ -28,6 +28,8 @@ class Task:
         case: Regular expression of `{case}`.
         labels: Label value to name as upstream has it, in the order that decides overlaps of per-class masks.
         labels_exact: Names under rules `exact` where upstream's are known to be wrong; empty where they agree.
+        surrounds: (outer, inner) label values where the inner one must lie within the outer on each slice; a case
+            that breaks it is flagged "label_order_doubtful".
         ignored_labels: Values that the publisher leaves without meaning; under `exact` they count as background.
         class_files: File stem of each label of `labels`, in the same order; empty for multi-label masks.
         channel: Index on the fourth axis for 4D images, None for 3D ones.
@@ -55,6 +57,7 @@ class Task:
     channel: int | None = None
     labels_exact: dict[int, str] = field(default_factory=dict)
     ignored_labels: tuple[int, ...] = ()
+    surrounds: tuple[int, int] | None = None
     member: str = ""
     mask_member: str = ""
     mask_affine_from_image: bool = False

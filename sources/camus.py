@@ -33,6 +33,7 @@ CAMUS = Dataset(
             case=r"patient\d{4}_[24]CH",
             # Upstream has the names of the first two the wrong way round.
             labels={1: "left ventricular myocardium", 2: "left ventricle", 3: "left atrium"},
+            surrounds=(2, 1),
             labels_exact={1: "left ventricular cavity", 2: "left ventricular myocardium", 3: "left atrium"},
             modality="ultrasound",
             description="echocardiographic image",

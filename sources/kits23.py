@@ -40,5 +40,6 @@ KITS23 = Dataset(
         ),
     ),
     lesion_tasks=(LesionTask(number=1, task=1, target=2),),
+    source_pool="AbdomenAtlas1.0Mini, AbdomenCT-1K",
     suspect={f"case_{number:05d}": "labels doubted in public KiTS19 threads" for number in (23, 68, 125, 133)},
 )

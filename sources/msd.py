@@ -79,6 +79,7 @@ MSD = Dataset(
     images_published=3225,
     masks_published=1741,
     bucket_bits=8,
+    source_pool="AbdomenAtlas1.0Mini, AbdomenCT-1K, FLARE22, LiTS, BraTS 2016, BraTS 2017",
     tasks=(
         _brain(
             1,

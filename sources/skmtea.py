@@ -20,6 +20,12 @@ def read_subjects(splits: list[bytes]) -> dict[str, str]:
     return {image["scan_id"]: f"subject_{image['subject_id']}" for image in images}
 
 
+def read_axes(splits: list[bytes]) -> dict[str, str]:
+    """Scan to axis codes from the same files: an axis "SI" grows from Superior to Inferior. A few scans run RL."""
+    images = (image for split in splits for image in json.loads(split)["images"])
+    return {image["scan_id"]: "".join(str(axis)[1] for axis in image["orientation"]) for image in images}
+
+
 def _task(number: int, echo: int) -> Task:
     return Task(
         number=number,
@@ -48,6 +54,7 @@ SKM_TEA = Dataset(
     patient=r"(MTR_\d{3})",
     patient_files=tuple(f"annotations/v1.0.0/{split}.json" for split in ("train", "val", "test")),
     read_patients=read_subjects,
+    read_axes=read_axes,
     licence="",
     spdx="",  # Stanford's research use agreement: non-commercial, no redistribution
     redistribute=False,

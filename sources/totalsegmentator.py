@@ -160,6 +160,7 @@ TOTALSEGMENTATOR = Dataset(
         _task(1, "CT", "ct.nii.gz", CT_CLASSES, "CT", "computed tomography (CT) scan"),
         _task(2, "MR", "mri.nii.gz", MR_CLASSES, "MRI", "magnetic resonance imaging (MRI) scan"),
     ),
+    source_pool="AbdomenAtlas1.0Mini",
     suspect={
         **{f"CT/s{number:04d}": "image reported empty" for number in (45, 248)},
         **{f"CT/s{number:04d}": "rotated image, masks run on in the void" for number in (1, 44, 67)},

@@ -36,6 +36,7 @@ def slice_row(case: int, index: int, side: str) -> Row:
     ellipse |= {name: [2.0, 3.0] for name in ("minor_end_rc", "minor_start_rc")}
     row: Row = dict.fromkeys(ANNOTATION_SCHEMA.names, 0)
     row |= {name: "" for name in ANNOTATION_SCHEMA.names if ANNOTATION_SCHEMA.field(name).type == pa.string()}
+    row |= {name: [] for name in ANNOTATION_SCHEMA.names if pa.types.is_list(ANNOTATION_SCHEMA.field(name).type)}
     return row | {
         "slice_id": f"Tiny-Set_1-case_{case:02d}-t01-axial-{index:04d}",
         "dataset": DATASET,

@@ -45,6 +45,16 @@ def to_ras(raw: RawVolume, channel: int | None = None, spacing_in_header: bool =
     return Volume(turned, grid, raw.slope, raw.intercept)
 
 
+def affine_of_axes(axes: str, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Affine of a volume with the given axis codes, such as "IPR", its first voxel at the origin."""
+    affine = np.zeros((4, 4))
+    affine[3, 3] = 1.0
+    for column, (code, size_mm) in enumerate(zip(axes, spacing_mm, strict=True)):
+        row = next(row for row, pair in enumerate(("LR", "PA", "IS")) if code in pair)
+        affine[row, column] = size_mm if code in "RAS" else -size_mm
+    return affine
+
+
 def obliquity_deg(grid: Grid) -> float:
     """Largest angle in degrees between a voxel axis and the anatomical axis it is named after."""
     directions = grid.affine_ras[:3, :3] / np.array(grid.affine_spacing_xyz_mm)

@@ -71,8 +71,8 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
         letters += dead_of_group
         orphans += group.orphan_masks(used)
     preferred = {image.file.path for case in cases for image in case.images}
-    for task in dataset.landmark_tasks:
-        found, dead_of_task = match_landmarks(dataset, task, visible, preferred)
+    for landmark_task in dataset.landmark_tasks:
+        found, dead_of_task = match_landmarks(dataset, landmark_task, visible, preferred)
         cases += found
         letters += dead_of_task
     letters += [letter for _, letter in sorted(orphans)]  # groups that match the same masks: the one that fits best

@@ -36,12 +36,11 @@ def match_landmarks(
         case_id = f"{task.group}/{name}" if task.group else name
         marks = {source: found[name] for source, found in sources.items() if name in found}
         chosen = [file for file in images.get(name, []) if file.path in preferred] or images.get(name, [])
-        problem = _problem(chosen, marks, next(iter(sources)))
-        if not problem and task.transform and len(transforms.get(name, [])) != 1:
-            problem = ("landmarks_missing", {})
-        if problem:
+        fault = _problem(chosen, marks, next(iter(sources)))
+        if fault is None and task.transform and len(transforms.get(name, [])) != 1:
+            fault = DataFault("match", "landmarks_missing")
+        if fault is not None:
             path = min(file.path for file in [*images.get(name, []), *first.get(name, [])])
-            fault = DataFault("match", problem[0], **problem[1])
             dead.append(DeadLetter(dataset.name, case_id, task.number, fault.stage, fault.reason, fault.message, path))
             continue
         extras = [("transform", transforms[name][0])] if task.transform else []
@@ -60,16 +59,14 @@ def match_landmarks(
     return cases, dead
 
 
-def _problem(
-    images: list[SourceFile], marks: dict[str, list[SourceFile]], first: str
-) -> tuple[str, dict[str, object]] | None:
-    """Reason code and values of what is wrong with a case, None where it is whole."""
+def _problem(images: list[SourceFile], marks: dict[str, list[SourceFile]], first: str) -> DataFault | None:
+    """What is wrong with a case, None where it is whole."""
     if not images:
-        return "image_missing", {}
+        return DataFault("match", "image_missing")
     if first not in marks:
-        return "landmarks_missing", {}
+        return DataFault("match", "landmarks_missing")
     most = max(len(images), *(len(found) for found in marks.values()))
-    return ("duplicate_case", {"count": most}) if most > 1 else None
+    return DataFault("match", "duplicate_case", count=most) if most > 1 else None
 
 
 def _by_case(pattern: str, case: str, files: list[SourceFile]) -> dict[str, list[SourceFile]]:

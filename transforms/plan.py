@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from medvision.schemas.case import Case
@@ -71,14 +71,28 @@ def read_plan(store: Store, shard: Shard) -> list[Case]:
     return [Case.from_json(json.loads(line)) for line in store.read(shard.plan).decode().splitlines()]
 
 
+NOT_IN_ROWS = {
+    *("licence", "spdx", "redistribute", "access", "homepage", "data_urls", "papers", "citation", "package"),
+    *("images_published", "masks_published", "known_bad", "drop_empty_masks", "patient_files"),
+    *("read_patients", "read_axes", "bucket_bits", "name", "description", "excluded_upstream"),
+    *("image", "mask", "case", "sources", "transform", "table"),
+    *("upstream_images", "upstream_masks", "upstream_landmarks"),
+}
+"""Fields of a table that no slice row shows: what they decide stands in the cases, or elsewhere in the key."""
+
+
 def _table_fields(dataset: Dataset) -> dict[str, Any]:
-    """What of a dataset's table changes slice rows; links, licences and counts do not."""
-    described = {"number", "labels", "modality", "channel", "unit", "upstream_name", "class_files", "physical_planes"}
-    tasks = [{k: v for k, v in asdict(task).items() if k in described} for task in dataset.tasks]
-    return {
-        "tasks": [task | {"labels": list(task["labels"].items())} for task in tasks],  # their order decides overlaps
-        "patient": dataset.patient,
-        "lesion_tasks": [asdict(lesion) for lesion in dataset.lesion_tasks],
-        "spacing_in_header": dataset.spacing_in_header,
-        "suspect": sorted(dataset.suspect),
-    }
+    """What of a dataset's table changes slice rows."""
+    return dict(_fields(dataset))
+
+
+def _fields(table: Any) -> Any:
+    """Dataclasses as dictionaries, mappings as lists (the order of labels decides overlaps)."""
+    if is_dataclass(table):
+        named = {field.name: getattr(table, field.name) for field in fields(table) if field.name not in NOT_IN_ROWS}
+        return {name: _fields(value) for name, value in named.items()}
+    if isinstance(table, dict):
+        return [[key, value] for key, value in table.items()]
+    if isinstance(table, tuple):
+        return [_fields(value) for value in table]
+    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import fsspec
 import numpy as np
@@ -12,7 +12,8 @@ from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import RawVolume, Volume
-from medvision.transforms.geometry import to_ras
+from medvision.transforms.geometry import affine_of_axes, to_ras
+from medvision.transforms.readers.nifti import read_nifti_placement
 from medvision.transforms.readers.opened import Opened
 from medvision.transforms.readers.registry import find_reader
 from medvision.transforms.streams import read_bounded
@@ -47,7 +48,9 @@ class CaseReader:
         """The case's mask; per-class files are merged in label order, the first label wins."""
         if case.mask_labels:
             return self._merged_mask(case)
-        raw = self._mask_raw(case, case.masks[0])
+        raw = self._placed(case, self._mask_raw(case, case.masks[0]))
+        if self._takes_image_affine(case):
+            raw = self._on_image(case, raw)
         with _fault_path(case.masks[0].path):
             return Mask(_as_labels(self._ras(raw)), raw.overlap_voxels)
 
@@ -59,7 +62,8 @@ class CaseReader:
             try:
                 if raw is None or held != (path, member):
                     raw = None  # free the last file's voxels before the next are read
-                    raw, held = self._read(Opened(self.fs, self.root, image.file, member)), (path, member)
+                    raw = self._placed(case, self._read(Opened(self.fs, self.root, image.file, member)))
+                    held = (path, member)
                 with _fault_path(path):
                     volume = self._ras(raw, image.channel)
             except DataFault as fault:
@@ -96,6 +100,27 @@ class CaseReader:
         member = self._member(first.task, of_mask=True) if first else ""
         reference = first.file if first else None
         return self._read(Opened(self.fs, self.root, source, member, is_mask=True, reference=reference))
+
+    def _takes_image_affine(self, case: Case) -> bool:
+        task = self.tasks.get(case.images[0].task) if case.images else None
+        return task is not None and task.mask_affine_from_image
+
+    def _on_image(self, case: Case, mask: RawVolume) -> RawVolume:
+        """The mask's voxels as they stand, on the affine of the case's first image (a NIfTI file)."""
+        image = case.images[0].file
+        opened = Opened(self.fs, self.root, image)
+        with _fault_path(image.path):
+            try:
+                with opened.stream() as stream:
+                    affine, zooms_mm = read_nifti_placement(stream, image.path.endswith(".gz"))
+            finally:
+                self.sha256[image.path] = opened.digest()
+        return replace(mask, affine=affine, zooms_mm=zooms_mm)
+
+    @staticmethod
+    def _placed(case: Case, raw: RawVolume) -> RawVolume:
+        """On the axes that the publisher's lists name, for files that hold no affine."""
+        return replace(raw, affine=affine_of_axes(case.axes, raw.zooms_mm)) if case.axes else raw
 
     def _member(self, task: int, of_mask: bool = False) -> str:
         if task not in self.tasks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from medvision.transforms.columns import (
 )
 from medvision.transforms.encode import Encoding
 from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
+from medvision.transforms.label_checks import is_surrounded, without_labels
 from medvision.transforms.read import Mask
 
 
@@ -46,6 +47,10 @@ def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions
     asked = set(options.planes)
     if options.rule_table.physical_planes_only:
         asked &= set(dataset.task(case.images[0].task).physical_planes)
+    task = dataset.task(case.images[0].task)
+    if task.ignored_labels and options.rule_table.label_names == "exact":
+        kept = without_labels(mask.volume.data, task.ignored_labels)
+        mask = replace(mask, volume=replace(mask.volume, data=kept))
     dims = [dim for dim, plane in enumerate(PLANES) if plane in asked]
     planes = [survey_plane(mask.volume.data, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1]
     return CaseLabels(case, mask, tuple(planes))
@@ -127,6 +132,10 @@ def _image_constants(
         flags.add("label_unknown")
     if rules.label_names == "upstream" and task.labels_known_wrong:
         flags.add("label_name_known_wrong")
+    if task.surrounds and not is_surrounded(labels.mask.volume.data, *task.surrounds):
+        flags.add("label_order_doubtful")
+    if case.case_id in dataset.no_mm:
+        flags.add("spacing_made_up")
     if case.case_id in dataset.suspect:
         flags.add("suspect")
     mask_path = case.masks[0].path

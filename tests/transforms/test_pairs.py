@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from medvision.schemas.pairs import KINDS, PAIR_SCHEMAS
+from medvision.schemas.pairs import PAIR_SCHEMAS
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.schemas.rules import RULES
 from medvision.transforms.pairs import PairGroup, pair_groups
 
 RULE = RULES["1.4.0"]
+KINDS = ("BoxSize", "MaskSize", "TumorLesionSize")
 PLANES = ("sagittal", "coronal", "axial")
 FILE = "data/Toy/train-00000-of-00001.parquet"
 LESION_TASKS = {1: (), 2: (11, 3)}

@@ -15,7 +15,7 @@ from medvision.schemas.faults import DataFault
 from medvision.schemas.options import PLANES, BuildOptions
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.schemas.volume import Grid, Volume
-from medvision.transforms import rows
+from medvision.transforms import columns
 from medvision.transforms.read import Mask
 from medvision.transforms.rows import PlaneRows, image_rows, measure_case, slice_stem
 
@@ -234,7 +234,7 @@ def test_per_class_masks_state_their_folder_and_4d_images_their_channel():
 @pytest.mark.parametrize("block_bytes", [1, 3000, 32 << 20])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_pictures_decode_to_the_slice_array(monkeypatch, order, block_bytes):
-    monkeypatch.setattr(rows, "IMAGE_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(columns, "IMAGE_BLOCK_BYTES", block_bytes)
     mask = labels_of()
     mask[10] = 0  # a gap between labelled slices
     scene = Scene(mask=mask, image=np.asarray(intensities() - 900, order=order))

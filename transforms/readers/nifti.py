@@ -55,6 +55,15 @@ def read_nifti(stream: BinaryIO, size: int, compressed: bool, max_bytes: int = M
     return RawVolume(data, _affine(header), zooms, slope, intercept)  # type: ignore[arg-type]
 
 
+def read_nifti_placement(stream: BinaryIO, compressed: bool) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Affine and voxel sizes of a NIfTI file, from its header alone. Raises DataFault bad_header or bad_affine."""
+    header, _ = _read_header(Inflating(stream, compressed))
+    sizes = [float(zoom) for zoom in header.get_zooms()[:3]]
+    if len(sizes) != 3:
+        raise DataFault("read", "bad_dims", dims=sizes)
+    return _affine(header), (sizes[0], sizes[1], sizes[2])
+
+
 def _read_header(source: Inflating) -> tuple[Any, int]:
     start = source.read(4)
     for order in ("little", "big"):
