@@ -8,9 +8,7 @@ whatever exception rises is about the file, OSError included.
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,19 +17,6 @@ import numpy as np
 
 from medvision.schemas.faults import DataFault
 
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,  # and with it RecursionError, of sequences nested too deep
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -57,7 +42,9 @@ def damage_is(reason: str, **values: object) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except DAMAGE as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         raise DataFault("read", reason, "", **values) from error
 
 
