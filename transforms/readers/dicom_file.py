@@ -8,6 +8,7 @@ whatever exception rises is about the file, OSError included.
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ def damage_is(reason: str, **values: object) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except MemoryError:
+    except (MemoryError, DataFault):
         raise
     except Exception as error:
         raise DataFault("read", reason, "", **values) from error
