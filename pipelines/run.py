@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from medvision.pipelines.failure import BuildFailed
-from medvision.pipelines.lock import PublishLock
+from medvision.pipelines.lock import PublishLock, PublishLocked
 from medvision.pipelines.preflight import check_build, peek_manifest
 from medvision.pipelines.progress import watch
 from medvision.schemas.options import BuildOptions
@@ -71,6 +71,8 @@ def _run_until_done(datasets: Any, options: BuildOptions, workers: int, beam_arg
             with beam.Pipeline(options=direct_options(workers, beam_args)) as pipeline:
                 build_release(pipeline, datasets, options)
             return
+        except PublishLocked:
+            raise
         except (RuntimeError, OSError) as error:
             held = _cases_in_hand(options)
             if not is_dead_worker(error):

@@ -15,6 +15,7 @@ import yaml
 from miniature import write_miniature
 
 from medvision.pipelines import publish
+from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import LOCK
 from medvision.pipelines.release import ReleaseError, open_release
 from medvision.pipelines.run import run_build
@@ -115,7 +116,7 @@ def test_an_interrupted_publish_is_finished_by_the_same_process(own, built, monk
 
     with monkeypatch.context() as broken:
         broken.setattr(publish, "write_card", stop)
-        with pytest.raises(OSError, match="no space left"):
+        with pytest.raises(BuildFailed, match="no space left"):
             run_build(own)
     with pytest.raises(ReleaseError, match="interrupted publish"):
         open_release(own.out)
