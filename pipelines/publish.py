@@ -213,7 +213,7 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
     garbage = [
         name
         for folder in (*PUBLISHED_KINDS, "pairs", "dead_letters")
-        for name in store.names(folder)
+        for name in store.names(folder, partial=True)
         if name not in published
     ]
     live_keys = {record.shard.key for record in records}
@@ -221,7 +221,7 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
     live |= {record.shard.plan for record in records}
     live |= {f"{SHARD_STORE}/{r.shard.key}/record-{r.shard.fingerprint}.json" for r in records}
     oldest = time.time() - GARBAGE_SECONDS
-    for name in store.names(SHARD_STORE):
+    for name in store.names(SHARD_STORE, partial=True):
         if name in live:
             continue
         key = name.split("/")[1]

@@ -29,8 +29,14 @@ class CaseNotes:
 
     def deaths(self) -> Counter[str]:
         """How often each case was left in hand in this run."""
-        left = [name for name in self.store.names(self.folder) if name.startswith(self.prefix)]
-        return Counter(json.loads(self.store.read(name))["case"] for name in left)
+        held: Counter[str] = Counter()
+        for name in self.store.names(self.folder):
+            if name.startswith(self.prefix):
+                try:
+                    held[json.loads(self.store.read(name))["case"]] += 1
+                except FileNotFoundError:
+                    continue  # another attempt at the same shard let go of its case just now
+        return held
 
     def hold(self, case_id: str) -> None:
         self.store.replace(self.path, json.dumps({"case": case_id}).encode())

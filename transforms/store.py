@@ -18,6 +18,11 @@ OBJECT_STORES = {"gs", "gcs", "s3", "s3a", "abfs", "az"}
 """Protocols whose objects appear, whole, when they are closed."""
 
 
+PARTIAL = ".partial"
+"""Ending of a file that is still being written."""
+LISTING_TRIES = 20
+
+
 class HashingWriter(io.RawIOBase):
     """A write-only stream that counts and hashes what passes to `raw`."""
 
@@ -65,12 +70,23 @@ class Store:
     def read(self, relative: str) -> bytes:
         return bytes(self.fs.cat_file(self.path(relative)))
 
-    def names(self, folder: str) -> list[str]:
-        """Sorted relative paths of all files below `folder`, none when it is absent."""
+    def names(self, folder: str, partial: bool = False) -> list[str]:
+        """Sorted relative paths of all files below `folder`, none when it is absent; unfinished ones on request."""
         base = self.path(folder)
         if not self.fs.exists(base):
             return []
-        return sorted(found[len(self.root) + 1 :] for found in self.fs.find(base))
+        found = self._find(base)
+        names = sorted(path[len(self.root) + 1 :] for path in found)
+        return names if partial else [name for name in names if not name.endswith(PARTIAL)]
+
+    def _find(self, base: str) -> list[str]:
+        """All files; listed again where another process removed one in the middle of it."""
+        for _ in range(LISTING_TRIES - 1):
+            try:
+                return list(self.fs.find(base))
+            except FileNotFoundError:
+                continue
+        return list(self.fs.find(base))
 
     @contextmanager
     def writing(self, relative: str) -> Iterator[HashingWriter]:
@@ -98,7 +114,7 @@ class Store:
             except FileExistsError:
                 return False
             return True
-        partial = f"{target}.{uuid.uuid4().hex}.partial"
+        partial = f"{target}.{uuid.uuid4().hex}{PARTIAL}"
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(partial).write_bytes(data)
         try:
@@ -116,7 +132,7 @@ class Store:
             return
         final = Path(self.path(target))
         final.parent.mkdir(parents=True, exist_ok=True)
-        partial = f"{final}.{uuid.uuid4().hex}.partial"
+        partial = f"{final}.{uuid.uuid4().hex}{PARTIAL}"
         try:
             os.link(self.path(source), partial)
         except OSError:
@@ -158,7 +174,7 @@ class Store:
 
     @contextmanager
     def _renaming(self, target: str) -> Iterator[Any]:
-        partial = f"{target}.{uuid.uuid4().hex}.partial"
+        partial = f"{target}.{uuid.uuid4().hex}{PARTIAL}"
         if self.local:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
         try:
