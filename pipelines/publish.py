@@ -18,6 +18,7 @@ from medvision.pipelines.lock import PublishLock
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.options import BuildOptions
+from medvision.schemas.pairs import kind_of_config
 from medvision.schemas.record import (
     FILE_SCHEMA,
     FILES_TABLE,
@@ -200,8 +201,7 @@ def _pair_counts(dataset: str, files: list[PublishedFile]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for file in files:
         if file.kind == "pairs" and file.dataset == dataset:
-            config = file.path.split("/")[1]
-            counts[config.removeprefix(f"{dataset}_").rsplit("_Task", 1)[0]] += file.rows
+            counts[kind_of_config(file.path.split("/")[1])] += file.rows
     return dict(sorted(counts.items()))
 
 

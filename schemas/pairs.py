@@ -108,3 +108,11 @@ PAIR_SCHEMAS = {
 def config_name(dataset: str, kind: str, task: int, plane: str, split: str) -> str:
     """Upstream's config name, such as `MSD_BoxSize_Task08_Axial_Train`."""
     return f"{dataset}_{kind}_Task{task:02d}_{plane.capitalize()}_{split.capitalize()}"
+
+
+def kind_of_config(config: str) -> str:
+    """Annotation kind of a config name. Raises KeyError when it names none."""
+    for kind in KINDS:
+        if f"_{kind}_Task" in config:
+            return kind
+    raise KeyError(f"config {config!r} names none of {', '.join(KINDS)}")

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,15 +39,13 @@ class Solid:
 
     def mask(self, shape: Sequence[int]) -> np.ndarray:
         """Bool volume; whatever the kind, its extent on each axis is `low` to `high`."""
-        low, high = np.array(self.low), np.array(self.high)
-        if self.kind != "box":
-            radii = (high - low) / 2 + 0.25
-            if self.kind == "ellipsoid":
-                return ellipsoid(shape, (low + high) / 2, radii)
-            tall = ellipsoid(shape, (low + high) / 2, (*radii[:2], 1e9))
+        sides = [self.size(axis) for axis in range(3)]
+        half = (np.array(sides) - 1) / 2
+        tall = 1e9 if self.kind == "tube" else half[2] + 0.25
+        within = self.kind == "box" or ellipsoid(sides, half, (half[0] + 0.25, half[1] + 0.25, tall))
         inside = np.zeros(shape, bool)
-        inside[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))] = True
-        return inside if self.kind == "box" else inside & tall
+        inside[tuple(slice(a, b + 1) for a, b in zip(self.low, self.high, strict=True))] = within
+        return inside
 
     def middle(self, axis: int) -> int:
         return (self.low[axis] + self.high[axis]) // 2
@@ -125,7 +123,7 @@ class Scan:
         labels = self.labels("uint16")
         levels = np.where(labels > 0, look.body + look.step * (2 + labels % 7), levels)
         image = np.maximum(gaussian_filter(levels, 0.6) + rng.normal(0.0, look.noise, self.shape_ras), look.floor)
-        return (np.rint(image) if np.dtype(dtype).kind in "iu" else image).astype(dtype)
+        return (image if look is PET else np.rint(image)).astype(dtype)
 
 
 def lattice(
@@ -138,6 +136,8 @@ def lattice(
         lesions: Which of them are lesions: ellipsoids, never boxes.
         layers: Cells along the third axis.
     """
+    if not labels:
+        return ()
     items = [(label, False) for label in labels] + [(label, True) for label in labels if label in lesions]
     in_layer = -(-len(items) // layers)
     columns = int(np.ceil(np.sqrt(in_layer)))
@@ -153,6 +153,8 @@ def lattice(
             half = np.maximum((2, 2, 1), (high - low) // (6, 6, 4))
             low, high = middle - half, middle + half
         kind = "ellipsoid" if label in lesions or rank % 3 else "box"
+        if kind == "ellipsoid":
+            high -= (high - low) % 2  # a middle voxel, so that the tips are voxels too
         solids.append(Solid(label, tuple(low.tolist()), tuple(high.tolist()), kind))
     return tuple(solids)
 
@@ -280,6 +282,3 @@ def write_bmp(path: Path, gray: np.ndarray, colour: bool = False) -> Path:
     film, packed = Image.fromarray(gray), io.BytesIO()
     (film.convert("RGB") if colour else film).save(packed, format="BMP")
     return write_bytes(path, packed.getvalue())
-
-
-Writer = Callable[..., Path]

@@ -1,4 +1,4 @@
-"""Every dataset table keeps the rules, says what the publisher ships, and fits the miniature archives."""
+"""Every dataset table keeps the rules and says what the publisher ships; miniature archives are stored as published."""
 
 import json
 import re
@@ -7,10 +7,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from miniature import TRUNK, ellipsoid, main, write_miniature, write_nifti
-from scipy.ndimage import label as components
+from miniature import LAYOUTS, ellipsoid, main, truth, write_miniature, write_nifti
+from phantom import CT, Scan, Solid
 
-from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.dataset import Dataset, LandmarkTask, Task
 from medvision.sources.registry import DATASETS, find_dataset
 from medvision.sources.totalsegmentator import CT_CLASSES, MR_CLASSES
 
@@ -25,6 +25,11 @@ ALL_TASKS = pytest.mark.parametrize(
         for task in dataset.tasks
     ],
 )
+ALL_LANDMARK_TASKS = pytest.mark.parametrize(
+    "task", [pytest.param(task, id=dataset.name) for dataset in DATASETS.values() for task in dataset.landmark_tasks]
+)
+WITHOUT_LICENCE = {"FeTA24", "SKM-TEA", "TopCoW24"}
+"""Upstream records none; the publishers have agreements of their own."""
 
 # Dataset, number of tasks, of lesion tasks, images and masks published.
 COUNTS = [
@@ -78,13 +83,24 @@ STORAGE = [
     ("MSD", "Task04_Hippocampus/labelsTr/hippocampus_003.nii.gz", "RAS", "float32", (1, 1)),
     ("TotalSegmentator", "Totalsegmentator_dataset_v201/s0000/ct.nii.gz", "RAS", "int16", (2, 0)),
     ("TotalSegmentator", "TotalsegmentatorMRI_dataset_v200/s0000/mri.nii.gz", "LPS", "int16", (2, 0)),
+    ("AMOS22", "amos22/imagesTr/amos_0506.nii.gz", "LAS", "int16", (2, 0)),
+    ("AMOS22", "amos22/imagesVa/amos_0540.nii.gz", "LPS", "float32", (2, 0)),
+    (
+        "BraTS24",
+        "BraTS2024-MEN-RT-TrainingData/BraTS-MEN-RT-0002-1/BraTS-MEN-RT-0002-1_gtv.nii.gz",
+        "LPS",
+        "uint8",
+        (2, 0),
+    ),
+    ("CrossMoDA", "source_training/crossmoda2021_ldn_10_Label.nii.gz", "LAS", "float32", (2, 0)),
+    ("OAIZIB-CM", "imagesTs/oaizib_405_0000.nii.gz", "PIR", "uint16", (2, 0)),
 ]
 
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("raw")
-    write_miniature(root, cases=CASES)
+    write_miniature(root, sorted({name for name, *_ in STORAGE}), cases=CASES)
     return root
 
 
@@ -107,15 +123,17 @@ def in_ras(path: Path) -> np.ndarray:
 
 
 def test_registry_is_sorted_and_keyed_by_name() -> None:
+    assert len(DATASETS) == 22
+    assert set(LAYOUTS) == set(DATASETS)
     assert list(DATASETS) == sorted(DATASETS)
     assert all(name == dataset.name for name, dataset in DATASETS.items())
     assert find_dataset("kits23") is DATASETS["KiTS23"]
 
 
 def test_unknown_dataset_names_the_known_and_the_close_ones() -> None:
-    with pytest.raises(ValueError, match=r"'KiTS'.*ACDC, KiTS23, MSD, TotalSegmentator; did you mean KiTS23\?"):
+    with pytest.raises(ValueError, match=r"'KiTS'.*ACDC, AMOS22, .*, autoPET-III; did you mean KiTS23\?"):
         find_dataset("KiTS")
-    with pytest.raises(ValueError, match=r"TotalSegmentator$"):
+    with pytest.raises(ValueError, match=r"autoPET-III$"):
         find_dataset("xyz")
 
 
@@ -123,13 +141,15 @@ def test_unknown_dataset_names_the_known_and_the_close_ones() -> None:
 def test_numbers_count_from_one(dataset: Dataset) -> None:
     assert [task.number for task in dataset.tasks] == list(range(1, len(dataset.tasks) + 1))
     assert [lesion.number for lesion in dataset.lesion_tasks] == list(range(1, len(dataset.lesion_tasks) + 1))
+    assert [task.number for task in dataset.landmark_tasks] == list(range(1, len(dataset.landmark_tasks) + 1))
     assert all(lesion.target in dataset.task(lesion.task).labels for lesion in dataset.lesion_tasks)
 
 
 @ALL_DATASETS
 def test_licence_facts_are_complete(dataset: Dataset) -> None:
     assert dataset.access in {"open", "registration", "gated"}
-    assert dataset.licence
+    assert bool(dataset.licence) == (dataset.name not in WITHOUT_LICENCE)
+    assert dataset.licence or not dataset.redistribute
     assert dataset.citation.endswith(".")
     assert re.search(r"\b(19|20)\d\d\b", dataset.citation)
     assert dataset.data_urls
@@ -148,14 +168,33 @@ def test_task_is_well_formed(dataset: Dataset, task: Task) -> None:
     assert len(task.class_files) in (0, len(task.labels))
     assert not task.image.startswith("/")
     assert re.compile(task.case).groups == 0
+    assert (task.image, task.member) != (task.mask, task.mask_member)
+    assert bool(task.member) == bool(task.mask_member) == task.image.endswith(".h5")
+    assert set(task.labels_exact) in (set(), set(task.labels))
+    assert set(task.surrounds or ()) <= set(task.labels)
+    assert set(task.physical_planes) <= {"sagittal", "coronal", "axial"}
+
+
+@ALL_LANDMARK_TASKS
+def test_landmark_task_is_well_formed(task: LandmarkTask) -> None:
+    assert all("{case}" in pattern for pattern in (task.image, *task.sources.values()))
+    assert re.compile(task.case).groups == 0
+    assert list(task.points) == list(range(1, len(task.points) + 1))
+    assert len({measure.key for measure in task.measures}) == len(task.measures)
+    for measure in task.measures:
+        assert len(measure.points) == {"distance": 2, "angle": 4}[measure.kind]
+        assert set(measure.points) <= set(task.points)
+        assert measure.key.startswith({"distance": "L-", "angle": "A-L_"}[measure.kind])
+        assert [int(number) for number in re.findall(r"\d+", measure.key)] == list(measure.points)
+    assert all(re.fullmatch(task.case, case) for case in task.excluded_upstream)
 
 
 @ALL_DATASETS
-def test_tasks_of_a_group_share_mask_and_differ_in_channel(dataset: Dataset) -> None:
+def test_tasks_of_a_group_share_mask_and_differ_in_image(dataset: Dataset) -> None:
     for group in {task.group for task in dataset.tasks}:
         members = [task for task in dataset.tasks if task.group == group]
         assert len({(task.mask, task.case, tuple(task.labels.items())) for task in members}) == 1
-        assert len({(task.image, task.channel) for task in members}) == len(members)
+        assert len({(task.image, task.member, task.channel) for task in members}) == len(members)
         assert len({task.upstream_images for task in members}) == len(members)
 
 
@@ -234,24 +273,6 @@ def test_acdc_affines_hold_no_spacing(realdata: Path, archives: Path) -> None:
             assert image.header.get_zooms()[2] == 10.0
 
 
-@ALL_TASKS
-def test_miniature_matches_the_patterns(archives: Path, dataset: Dataset, task: Task) -> None:
-    pairs = found(archives, dataset, task)
-    assert len(pairs) == CASES * (2 if dataset.name == "ACDC" else 1)
-    seen = set()
-    for image, masks in pairs.items():
-        shape = load(image).shape
-        assert len(set(shape[:3])) == 3
-        assert (len(shape) == 4) == (task.channel is not None)
-        for value, mask in zip(task.labels if task.class_files else (0,), masks, strict=True):
-            array = in_ras(mask)
-            assert load(mask).shape == shape[:3]
-            seen |= {value} if task.class_files and array.any() else set(np.unique(array).tolist())
-    expected = [stem in TRUNK for stem in task.class_files] or [True] * len(task.labels)
-    wanted = {value for value, used in zip(task.labels, expected, strict=True) if used}
-    assert seen - {0} == wanted
-
-
 @pytest.mark.parametrize(("name", "path", "axcodes", "dtype", "codes"), STORAGE)
 def test_miniature_is_stored_as_published(
     archives: Path, name: str, path: str, axcodes: str, dtype: str, codes: tuple[int, int]
@@ -262,52 +283,31 @@ def test_miniature_is_stored_as_published(
     assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == codes
 
 
-@pytest.mark.parametrize(
-    ("dataset", "lesion"),
-    [
-        pytest.param(dataset, lesion, id=f"{dataset.name}-{lesion.number}")
-        for dataset in DATASETS.values()
-        for lesion in dataset.lesion_tasks
-    ],
-)
-def test_miniature_lesions_are_measurable(archives: Path, dataset: Dataset, lesion: LesionTask) -> None:
-    for masks in found(archives, dataset, dataset.task(lesion.task)).values():
-        labels = in_ras(masks[0])
-        slices = [labels[:, :, z] == lesion.target for z in range(labels.shape[2])]
-        large = max(slices, key=np.sum)
-        rows, columns = np.nonzero(large)
-        assert min(np.ptp(rows), np.ptp(columns)) + 1 >= 10
-        if DATASETS["MSD"] is dataset and lesion.target == 2 and lesion.task == 3:
-            continue  # the tumour core: inside the enhancing rim, without a satellite
-        assert max(components(part)[1] for part in slices) >= 2
-
-
 def test_miniature_kits_image_and_mask_point_the_same_way(archives: Path) -> None:
+    kidney = CT.body + 3 * CT.step
     for image, masks in found(archives, DATASETS["KiTS23"], DATASETS["KiTS23"].task(1)).items():
         hounsfield, labels = in_ras(image), in_ras(masks[0])
-        assert abs(float(hounsfield[labels == 1].mean()) - 150.0) < 30.0
-        assert float(hounsfield[:, :3].mean()) < -900.0
+        assert abs(float(np.median(hounsfield[labels == 1])) - kidney) < 15.0
+        assert float(hounsfield[:, :2].mean()) < -700.0
 
 
-def test_miniature_classes_overlap_once(archives: Path) -> None:
-    dataset = DATASETS["TotalSegmentator"]
-    for task in dataset.tasks:
-        for masks in found(archives, dataset, task).values():
-            stacked = np.stack([in_ras(mask) > 0 for mask in masks])
-            shared = {
-                tuple(np.flatnonzero(column).tolist())
-                for column in stacked.reshape(len(masks), -1).T
-                if column.sum() > 1
-            }
-            assert shared == {(task.class_files.index("stomach"), task.class_files.index("pancreas"))}
+@ALL_DATASETS
+def test_miniature_sides_differ(dataset: Dataset) -> None:
+    known = truth(dataset.name)
+    shapes = [case.scan.shape_ras for case in known.cases] + [case.shape_ras for case in known.landmarks]
+    assert shapes
+    assert all(len(set(shape)) == 3 for shape in shapes)
 
 
-def test_miniature_has_the_same_bytes_twice(archives: Path, tmp_path: Path) -> None:
-    again = write_miniature(tmp_path, cases=CASES)
-    assert again == sorted(path for path in tmp_path.rglob("*") if path.is_file())
-    assert len(again) == len([path for path in archives.rglob("*") if path.is_file()])
-    for path in again:
-        assert path.read_bytes() == (archives / path.relative_to(tmp_path)).read_bytes(), path
+def test_miniature_has_the_same_bytes_twice(tmp_path: Path) -> None:
+    first, again = (write_miniature(tmp_path / name, cases=1) for name in ("first", "again"))
+    for home, written in (("first", first), ("again", again)):
+        assert written == sorted(path for path in (tmp_path / home).rglob("*") if path.is_file())
+    assert [path.relative_to(tmp_path / "again") for path in again] == [
+        path.relative_to(tmp_path / "first") for path in first
+    ]
+    for one, other in zip(first, again, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one
 
 
 def test_miniature_from_the_command_line(archives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -337,3 +337,13 @@ def test_write_nifti_keeps_header_zooms_apart_from_the_affine(tmp_path: Path) ->
     image = load(path)
     assert image.header.get_zooms() == (1.5, 1.5, 10.0)
     np.testing.assert_array_equal(image.affine, np.eye(4))
+
+
+@pytest.mark.parametrize("kind", ["box", "ellipsoid", "tube"])
+def test_solid_reaches_from_low_to_high(kind: str) -> None:
+    solid = Solid(3, (4, 2, 1), (14, 20, 7), kind)
+    labels = Scan((17, 23, 9), (1.0, 1.0, 1.0), (solid,)).labels()
+    found = np.argwhere(labels == 3)
+    assert found.min(axis=0).tolist() == [4, 2, 1]
+    assert found.max(axis=0).tolist() == [14, 20, 7]
+    assert [len(np.unique(found[:, axis])) for axis in range(3)] == [11, 19, 7]

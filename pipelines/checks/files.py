@@ -12,7 +12,7 @@ import pyarrow as pa
 from medvision.pipelines.checks.findings import READ_FAULTS, Findings
 from medvision.pipelines.release import Release
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA
-from medvision.schemas.pairs import KINDS, PAIR_SCHEMAS
+from medvision.schemas.pairs import PAIR_SCHEMAS, kind_of_config
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
 
@@ -104,11 +104,7 @@ def expected_schema(file: PublishedFile) -> pa.Schema:
 
 def pair_kind(path: str) -> str:
     """Annotation kind of `pairs/<config>/...`. Raises KeyError when the config names none."""
-    config = PurePosixPath(path).parent.name
-    for kind in KINDS:
-        if kind in config.split("_"):
-            return kind
-    raise KeyError(f"config {config!r} names none of {', '.join(KINDS)}")
+    return kind_of_config(PurePosixPath(path).parent.name)
 
 
 def sha256_of(release: Release, path: str) -> str:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
+from phantom import CT, MR, PET, Scan, stored, write_mha
+
 from layouts.archive import Archive
-from phantom import CT, MR, PET, Scan, Solid, stored, write_mha
 
 
 def write_amos22(archive: Archive) -> None:
@@ -34,9 +34,8 @@ def write_abdomenct1k(archive: Archive) -> None:
     for index, case in enumerate(cases):
         labelled = case != "Case_00664"
         spacing = (1.0, 1.0, 1.0) if case == fake else template.spacing_mm
-        scan = archive.fill(replace(template, spacing_mm=spacing), index, case, range(1, 5))
-        if labelled and case != fake:  # kidneys: both sides one label
-            scan = replace(scan, solids=(*scan.solids, _second(scan, 2)))
+        kidneys_share_a_label = (2, 1, 2, 3, 4)
+        scan = archive.fill(replace(template, spacing_mm=spacing), index, case, kidneys_share_a_label)
         part = 1 + index % 3
         inner = f"AbdomenCT-1K-ImagePart{part}/AbdomenCT-1K-ImagePart{part}"
         archive.image(f"{inner}/{case}_0000.nii.gz", scan, CT)
@@ -47,13 +46,6 @@ def write_abdomenct1k(archive: Archive) -> None:
         flags = ["spacing_made_up"] if case == fake else []
         archive.case(case, case, {1: f"{case}_0000.nii.gz"}, scan, flags)
     archive.truth.dead_exact = [*archive.truth.dead, (fake, 0, "no_spacing")]
-
-
-def _second(scan: Scan, label: int) -> Solid:
-    """A small second solid of a label, in the empty margin between the cells at the volume's far corner."""
-    x, y, _ = scan.shape_ras
-    top = next(solid for solid in scan.solids if solid.label == label)
-    return Solid(label, (x - 2, y - 2, top.low[2]), (x - 1, y - 1, top.high[2]), "box")
 
 
 def write_flare22(archive: Archive) -> None:
@@ -180,5 +172,3 @@ def write_bcv15(archive: Archive) -> None:
     archive.image("Abdomen/RawData/Testing/img/img0061.nii.gz", template, CT)
     pair = archive.fill(template, 0, "registered", (1, 2))
     archive.mask("Abdomen/Reg-Training-Testing/label/0061/label0061-0001.nii.gz", pair)
-
-
