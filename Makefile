@@ -8,7 +8,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
-DATASETS := ACDC KiTS23 MSD TotalSegmentator
 
 .PHONY: venv demo test lint types lock clean
 .DEFAULT_GOAL := demo
@@ -25,7 +24,7 @@ $(INSTALLED): requirements.lock pyproject.toml setup.py
 
 demo: venv
 	$(BIN)/python tests/miniature.py demo/raw
-	$(BIN)/medvision build $(DATASETS) --raw demo/raw --out demo/release
+	$(BIN)/medvision build all --raw demo/raw --out demo/release
 	$(BIN)/medvision validate demo/release
 	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
 

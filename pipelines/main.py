@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser(
         "build", help="build a release", epilog="Options that are not listed here are passed to Beam."
     )
-    build.add_argument("datasets", nargs="+", metavar="DATASET")
+    build.add_argument("datasets", nargs="+", metavar="DATASET", help="names, or `all` that have a folder in ROOT")
     build.add_argument("--raw", required=True, metavar="ROOT", help="folder or URL with one folder a dataset")
     build.add_argument("--out", required=True, help="folder or URL of the release")
     build.add_argument("--rules", choices=sorted(RULES), default="1.4.0")

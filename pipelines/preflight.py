@@ -14,6 +14,7 @@ import fsspec
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST
+from medvision.sources.registry import DATASETS
 from medvision.transforms.plan import bucket_of
 from medvision.transforms.select import find_cases
 from medvision.transforms.store import Store
@@ -66,6 +67,15 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
                 estimate += image.size * share * len(options.planes) * len(options.formats)
     _check_space(options, int(estimate))
     return Preflight(cases, len(buckets), int(estimate))
+
+
+def present_datasets(raw: str) -> tuple[str, ...]:
+    """Supported datasets that have a folder in the raw root. Raises PreflightError for none."""
+    fs, root = fsspec.core.url_to_fs(raw)
+    present = tuple(name for name in DATASETS if fs.isdir(f"{root.rstrip('/')}/{name}"))
+    if not present:
+        raise PreflightError(f"{raw} has no folder named like a dataset; `medvision datasets` lists the names")
+    return present
 
 
 def peek_manifest(store: Store) -> dict[str, Any] | None:

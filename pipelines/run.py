@@ -9,13 +9,15 @@ from typing import Any
 
 from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import PublishLock, PublishLocked
-from medvision.pipelines.preflight import check_build, peek_manifest
+from medvision.pipelines.preflight import check_build, peek_manifest, present_datasets
 from medvision.pipelines.progress import watch
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE
 from medvision.sources.registry import find_dataset
 from medvision.transforms.store import Store
 
+ALL = "all"
+"""In place of dataset names: every one that has a folder in the raw root."""
 MAX_TRIES = 16
 """Runs of the pipeline in one build; each but the last ended with a dead worker."""
 
@@ -39,7 +41,8 @@ def run_build(
     """
     from medvision.runners.direct import check_beam_args
 
-    by_name = {dataset.name: dataset for dataset in map(find_dataset, options.datasets)}
+    names = present_datasets(options.raw) if options.datasets == (ALL,) else options.datasets
+    by_name = {dataset.name: dataset for dataset in map(find_dataset, names)}
     options = replace(options, datasets=tuple(sorted(by_name)))
     datasets = tuple(by_name[name] for name in options.datasets)
     check_beam_args(beam_args)
