@@ -39,6 +39,8 @@ class Realignment:
                 self._transform: Any = sitk.ReadTransform(str(path))
             except RuntimeError as error:
                 raise DataFault("landmarks", "bad_transform") from error
+        if _parameters(text) != list(self._transform.GetParameters()):  # ITK fills in what it cannot read
+            raise DataFault("landmarks", "bad_transform")
 
     def resample(self, raw: RawVolume) -> RawVolume:
         """Linear interpolation of the image on its own grid; 0 outside. Values come back as float32, scaled."""
@@ -59,3 +61,12 @@ class Realignment:
         """RAS mm in the realigned space to RAS mm in the native one."""
         x, y, z = self._transform.TransformPoint((-world_mm[0], -world_mm[1], world_mm[2]))
         return -float(x), -float(y), float(z)
+
+
+def _parameters(text: bytes) -> list[float]:
+    """Numbers of the transform's only line of parameters; none where it is damaged."""
+    lines = [line for line in text.splitlines() if line.startswith(b"Parameters:")]
+    try:
+        return [float(number) for number in lines[0].split()[1:]] if len(lines) == 1 else []
+    except ValueError:
+        return []
