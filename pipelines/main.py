@@ -1,4 +1,4 @@
-"""The command line: `medvision datasets | build | validate | inspect`."""
+"""The command line: `medvision datasets | check | build | validate | inspect`."""
 
 from __future__ import annotations
 
@@ -83,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--replace", action="store_true", help="replace another release that stands in OUT")
     build.add_argument("--runner", choices=["direct"], default="direct")
     build.set_defaults(run=_build)
+
+    check = commands.add_parser("check", help="look at raw data before a build")
+    check.add_argument("raw", metavar="ROOT", help="folder or URL with one folder a dataset")
+    check.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all that have a folder in ROOT")
+    check.add_argument("--deep", action="store_true", help="read the masks too, not headers alone")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.add_argument("--rules", choices=sorted(RULES), default="1.4.0")
+    check.set_defaults(run=_check)
 
     validate = commands.add_parser("validate", help="check a release")
     validate.add_argument("out", metavar="OUT")
@@ -171,6 +179,18 @@ def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
     for line in [*reasons, f"release by rules {manifest['rules']} in {out}: start with README.md there"]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return left_out
+
+
+def _check(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from medvision.pipelines.check import check_raw, show_check
+
+    options = BuildOptions(raw=arguments.raw, out="", datasets=(), rules=arguments.rules)
+    check = check_raw(arguments.datasets, options, arguments.deep)
+    if arguments.json:
+        console.print_json(check.to_json())
+    else:
+        show_check(check, console)
+    return OK if check.ok else FAILED
 
 
 def _validate(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:

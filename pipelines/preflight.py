@@ -11,6 +11,7 @@ from typing import Any
 
 import fsspec
 
+from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST
@@ -61,10 +62,7 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         matched = matched[: options.limit or None]
         cases += len(matched)
         buckets |= {bucket_of(case, dataset.bucket_bits) for case in matched}
-        for case in matched:
-            for image in {image.file for image in case.images}:
-                share = IMAGE_SHARE[options.images] if image.path.endswith("gz") else PLAIN_SHARE
-                estimate += image.size * share * len(options.planes) * len(options.formats)
+        estimate += sum(estimated_bytes(case, options) for case in matched)
     _check_space(options, int(estimate))
     return Preflight(cases, len(buckets), int(estimate))
 
@@ -81,6 +79,15 @@ def present_datasets(raw: str) -> tuple[str, ...]:
 def peek_manifest(store: Store) -> dict[str, Any] | None:
     """The manifest that stands in a folder, None without one."""
     return dict(json.loads(store.read(MANIFEST))) if store.exists(MANIFEST) else None
+
+
+def estimated_bytes(case: Case, options: BuildOptions) -> float:
+    """Upper estimate of the bytes that a case takes in the release."""
+    total = 0.0
+    for image in {image.file for image in case.images}:
+        share = IMAGE_SHARE[options.images] if image.path.endswith("gz") else PLAIN_SHARE
+        total += image.size * share * len(options.planes) * len(options.formats)
+    return total
 
 
 def _check_release(options: BuildOptions) -> None:

@@ -13,7 +13,7 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import RawVolume, Volume
 from medvision.transforms.geometry import affine_of_axes, to_ras
-from medvision.transforms.readers.nifti import read_nifti_placement
+from medvision.transforms.readers.nifti import read_nifti_header
 from medvision.transforms.readers.opened import Opened
 from medvision.transforms.readers.registry import find_reader
 from medvision.transforms.streams import read_bounded
@@ -112,10 +112,10 @@ class CaseReader:
         with _fault_path(image.path):
             try:
                 with opened.stream() as stream:
-                    affine, zooms_mm = read_nifti_placement(stream, image.path.endswith(".gz"))
+                    header = read_nifti_header(stream, image.path.endswith(".gz"))
             finally:
                 self.sha256[image.path] = opened.digest()
-        return replace(mask, affine=affine, zooms_mm=zooms_mm)
+        return replace(mask, affine=header.affine, zooms_mm=header.zooms_mm)
 
     @staticmethod
     def _placed(case: Case, raw: RawVolume) -> RawVolume:

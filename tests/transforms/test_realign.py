@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import RawVolume

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import nibabel as nib
@@ -55,13 +56,21 @@ def read_nifti(stream: BinaryIO, size: int, compressed: bool, max_bytes: int = M
     return RawVolume(data, _affine(header), zooms, slope, intercept)  # type: ignore[arg-type]
 
 
-def read_nifti_placement(stream: BinaryIO, compressed: bool) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Affine and voxel sizes of a NIfTI file, from its header alone. Raises DataFault bad_header or bad_affine."""
+@dataclass(frozen=True)
+class NiftiHeader:
+    """Where a NIfTI file's voxels lie: shape (i, j, k[, channel]), affine to RAS mm, header voxel sizes."""
+
+    shape: tuple[int, ...]
+    affine: np.ndarray
+    zooms_mm: tuple[float, float, float]
+
+
+def read_nifti_header(stream: BinaryIO, compressed: bool) -> NiftiHeader:
+    """The header alone; no voxel is read. Raises DataFault bad_gzip, bad_header, bad_dims or bad_affine."""
     header, _ = _read_header(Inflating(stream, compressed))
-    sizes = [float(zoom) for zoom in header.get_zooms()[:3]]
-    if len(sizes) != 3:
-        raise DataFault("read", "bad_dims", dims=sizes)
-    return _affine(header), (sizes[0], sizes[1], sizes[2])
+    shape = _shape(header)
+    i, j, k = (float(zoom) for zoom in header.get_zooms()[:3])
+    return NiftiHeader(shape, _affine(header), (i, j, k))
 
 
 def _read_header(source: Inflating) -> tuple[Any, int]:
