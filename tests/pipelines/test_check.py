@@ -99,4 +99,4 @@ def test_the_command(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "error   KiTS23 shape_mismatch (1)" in text
     assert str(raw) not in text
-    assert main(["check", str(raw / "ACDC")]) == 2
+    assert main(["check", str(raw / "KiTS23")]) == 2
