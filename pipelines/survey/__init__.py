@@ -1,0 +1,1 @@
+"""A look at raw data without building: headers, labels on request, doubles, sizes, published counts."""
