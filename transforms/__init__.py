@@ -1,1 +1,1 @@
-"""From files to rows: one idea a file. Only `beam.py`-free plain functions measure; PTransforms only wire."""
+"""From files to rows: plain functions that know no Beam, one idea a file."""

@@ -149,7 +149,8 @@ def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool
 def folder_files(fs: fsspec.AbstractFileSystem, root: str, folder: str) -> list[str]:
     """Paths below `root` of the files directly in `folder` (which ends in "/"), sorted, without resource forks."""
     entries = fs.ls(f"{root}/{folder}".rstrip("/"), detail=True)
-    names = [posixpath.basename(str(entry["name"]).rstrip("/")) for entry in entries if entry["type"] == "file"]
+    listed = [entry for entry in entries if entry["type"] == "file" or fs.isfile(entry["name"])]  # links to files too
+    names = [posixpath.basename(str(entry["name"]).rstrip("/")) for entry in listed]
     return sorted(folder + name for name in names if name and not is_junk(folder + name))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import fsspec
@@ -11,7 +12,7 @@ from raw_sources import LOCAL, opened
 
 from medvision.schemas.case import SourceFile
 from medvision.schemas.faults import DataFault
-from medvision.transforms.readers.opened import Opened, source_sha256
+from medvision.transforms.readers.opened import Opened, folder_files, source_sha256
 
 HEADER = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = %s\n"
 
@@ -83,3 +84,14 @@ def test_a_data_file_is_one_file_below_the_root(tmp_path: Path, name: bytes, rea
         pass
     assert caught.value.reason == reason
     assert source.digest() == sha(HEADER % name)  # the record of a bad case still names what it saw
+
+
+def test_links_to_files_are_files_of_a_folder(tmp_path: Path) -> None:
+    """Users keep raw trees as links; a link to nothing and a pipe are no files."""
+    (tmp_path / "far").write_bytes(b"slice")
+    folder = tmp_path / "set/series"
+    folder.mkdir(parents=True)
+    (folder / "1").symlink_to(tmp_path / "far")
+    (folder / "2").symlink_to(tmp_path / "gone")
+    os.mkfifo(folder / "3")
+    assert folder_files(LOCAL, str(tmp_path / "set"), "series/") == ["series/1"]
