@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from layouts.archive import CaseTruth, LandmarkTruth, Value
@@ -180,6 +181,8 @@ def test_geometry(numbered: Built, name: str) -> None:
             pixel_mm = pytest.approx([scan.spacing_mm[axis] for axis in AXES[across]], rel=1e-6)
             assert row["pixel_spacing_mm"] == pixel_mm
             assert row["mask_pixel_spacing_mm"] == pixel_mm
+            linear = np.reshape(row["affine_ras"], (4, 4))[:3, :3]
+            assert np.linalg.norm(linear, axis=0) == pytest.approx(np.array(scan.spacing_mm), rel=1e-6)
             assert row["obliquity_deg"] == pytest.approx(scan.tilt_deg, abs=1e-3)
             assert row["grid_mismatch_mm"] == pytest.approx(0.0, abs=1e-4)
             assert row["overlap_voxels"] == case.overlap_voxels
