@@ -206,7 +206,8 @@ def _pair_counts(dataset: str, files: list[PublishedFile]) -> dict[str, int]:
 
 
 def _collect_garbage(store: Store, published: set[str], records: list[ShardRecord]) -> None:
-    """Remove what an older release left under published folders, and attempts that no record of this build names.
+    """Remove what an older release left under published folders, unfinished files beside the manifest, and attempts
+    that no record of this build names.
 
     Shards of other builds stay for a day, since another build may be using them.
     """
@@ -216,6 +217,7 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
         for name in store.names(folder, partial=True)
         if name not in published
     ]
+    garbage += store.unfinished()
     live_keys = {record.shard.key for record in records}
     live = {file.path for record in records for file in record.files}
     live |= {record.shard.plan for record in records}

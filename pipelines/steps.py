@@ -16,7 +16,7 @@ from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DeadLetter
 from medvision.schemas.options import BuildOptions
-from medvision.schemas.pairs import KINDS
+from medvision.schemas.pairs import kinds_of
 from medvision.schemas.record import PublishedFile, Shard, ShardRecord
 from medvision.transforms.labelled import empty_mask
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
@@ -122,7 +122,7 @@ class PublishRelease(beam.PTransform):
         )
         pair_files = (
             ready
-            | "Each kind" >> beam.FlatMap(_pair_jobs)
+            | "Each kind" >> beam.ParDo(_PairJobs(self.datasets))
             | "Spread pairs" >> beam.Reshuffle()
             | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
         )
@@ -222,6 +222,16 @@ class _Link(beam.DoFn):
         yield from publish.publish_shard(record, self.options)
 
 
+class _PairJobs(_ByName):
+    """One job a dataset and annotation kind."""
+
+    def process(self, records: list[ShardRecord]) -> Iterator[PairJob]:
+        for name in sorted({record.shard.dataset for record in records}):
+            mine = [record for record in records if record.shard.dataset == name]
+            for kind in kinds_of(self.tables[name]):
+                yield kind, mine
+
+
 class _WritePairs(beam.DoFn):
     def __init__(self, options: BuildOptions) -> None:
         self.options = options
@@ -247,9 +257,3 @@ def _by_dataset(case: Case) -> tuple[str, Case]:
 
 def _each(records: list[ShardRecord]) -> list[ShardRecord]:
     return records
-
-
-def _pair_jobs(records: list[ShardRecord]) -> list[PairJob]:
-    """One job a dataset and annotation kind."""
-    names = sorted({record.shard.dataset for record in records})
-    return [(kind, [r for r in records if r.shard.dataset == name]) for name in names for kind in KINDS]

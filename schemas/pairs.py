@@ -7,18 +7,21 @@ A pair is (image, plane, slice, target, annotation kind). `single_instance` says
 
 import pyarrow as pa
 
+from medvision.schemas.dataset import Dataset
+
 TASK_TYPES = {
     "BoxSize": "Box-Size",
     "MaskSize": "Mask-Size",
     "TumorLesionSize": "Tumor-Lesion-Size",
+    "BiometricsFromLandmarks": "Biometrics-From-Landmarks",
     "BiometricsFromLandmarks_Distance": "Biometrics-From-Landmarks-Distance",
     "BiometricsFromLandmarks_Angle": "Biometrics-From-Landmarks-Angle",
     "BiometricsFromLandmarks_Ratio": "Biometrics-From-Landmarks-Ratio",
 }
 """Annotation kinds as they stand in config names, and the `taskType` of their rows. Upstream has no ratios."""
 KINDS = tuple(TASK_TYPES)
-LANDMARK_KINDS = {kind: kind.rsplit("_", 1)[1].lower() for kind in KINDS if kind.startswith("Biometrics")}
-"""Kind of pairs on landmarks to their metric type."""
+LANDMARK_KINDS = {kind: kind.partition("_")[2].lower() for kind in KINDS if kind.startswith("Biometrics")}
+"""Kind of pairs on landmarks to their metric type, "" for any."""
 
 COMMON: list[tuple[str, pa.DataType]] = [
     ("pair_id", pa.string()),
@@ -103,6 +106,18 @@ PAIR_SCHEMAS = {
         for kind in LANDMARK_KINDS
     },
 }
+
+
+def kinds_of(dataset: Dataset) -> tuple[str, ...]:
+    """Annotation kinds of a dataset's configs, as upstream names them.
+
+    Landmark measures of several types get a kind for each type, those of one type the plain kind.
+    """
+    types = {measure.kind for task in dataset.landmark_tasks for measure in task.measures}
+    of_masks = tuple(kind for kind in KINDS if kind not in LANDMARK_KINDS)
+    if not types:
+        return of_masks
+    return (*of_masks, *(kind for kind, metric in LANDMARK_KINDS.items() if bool(metric) == (len(types) > 1)))
 
 
 def config_name(dataset: str, kind: str, task: int, plane: str, split: str) -> str:

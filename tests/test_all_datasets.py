@@ -28,7 +28,8 @@ CONFIGS = {
     "BoxSize": 324,
     "MaskSize": 324,
     "TumorLesionSize": 162,
-    "BiometricsFromLandmarks_Distance": 8,
+    "BiometricsFromLandmarks": 6,
+    "BiometricsFromLandmarks_Distance": 2,
     "BiometricsFromLandmarks_Angle": 2,
 }
 # Dataset, label, name under numbered rules, name under exact.
@@ -317,7 +318,7 @@ def test_pairs_are_the_annotations(numbered: Built, name: str) -> None:
 
 def test_configs_under_numbered_rules(numbered: Built) -> None:
     names = {file.path.split("/")[1] for file in numbered.release.files("pairs")}
-    kinds = Counter(kind for name in names for kind in CONFIGS if f"_{kind}_" in name)
+    kinds = Counter(kind for name in names for kind in CONFIGS if f"_{kind}_Task" in name)
     assert kinds == CONFIGS
     assert len(names) == 820
 

@@ -14,7 +14,7 @@ Point3 = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Biometric:
-    """One measured value. `slice_dim` and `first_point` say on which slice it is shown."""
+    """One measured value, NaN where a line has no length. `slice_dim` and `first_point` say which slice shows it."""
 
     definition: str
     metric_type: str
@@ -73,12 +73,19 @@ def folded_angle_deg(placed: Sequence[Point3]) -> float:
 
 
 def cephalometric_biometrics(film_points_mm: Mapping[int, tuple[float, float]], slice_dim: int) -> list[Biometric]:
-    """The challenge's eight measures, signed and full range, in native film coordinates (x right, y down)."""
+    """The challenge's eight measures, signed and full range; one with a missing point is left out.
+
+    Args:
+        film_points_mm: Point number to (x, y) in mm on the native film, x to the right and y DOWN.
+        slice_dim: Plane they are shown on.
+    """
     found = []
     for name, (metric_type, unit, function) in cephalometry.MEASURES.items():
+        used = cephalometry.POINTS_OF[name]
+        if any(number not in film_points_mm for number in used):
+            continue
         value = function(film_points_mm)
         flags = ("incisors_level",) if name == "MW" and value == 0.0 else ()
-        used = cephalometry.POINTS_OF[name]
         found.append(Biometric("exact", metric_type, name, name, value, unit, slice_dim, used[0], used, flags))
     return found
 

@@ -3,6 +3,7 @@
 Points are (x, y) in mm in the coordinates of the native film: face to the right, x to the right, y DOWN. Never in the
 flipped array of a slice. Definitions: Wang et al., Medical Image Analysis 31 (2016), 63-76; ODI and APDI with the
 signs written out below, which on the 400 public films agree with the angle between A-B and the palatal plane.
+A measure is NaN where a line that it needs has no length.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def apdi_deg(points: Points) -> float:
 
 def fhi_ratio(points: Points) -> float:
     """Facial height index: posterior (sella-gonion) over anterior (nasion-menton) face height."""
-    return math.hypot(*_line(points, SELLA, GONION)) / math.hypot(*_line(points, NASION, MENTON))
+    anterior = math.hypot(*_line(points, NASION, MENTON))
+    return math.hypot(*_line(points, SELLA, GONION)) / anterior if anterior else math.nan
 
 
 def fma_deg(points: Points) -> float:
@@ -94,6 +96,8 @@ def _line(points: Points, start: int, end: int) -> Vector:
 
 def _signed_deg(first: Vector, second: Vector) -> float:
     """Angle from `first` to `second` in (-180, 180], clockwise positive as the film is seen (y down)."""
+    if not (any(first) and any(second)):
+        return math.nan
     cross = first[0] * second[1] - first[1] * second[0]
     return math.degrees(math.atan2(cross, first[0] * second[0] + first[1] * second[1]))
 

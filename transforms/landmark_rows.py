@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,8 @@ from medvision.schemas.dataset import PLANES, Dataset, LandmarkTask
 from medvision.schemas.faults import DataFault
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.rows import BIOMETRIC, LANDMARK
-from medvision.schemas.volume import Grid, RawVolume, Volume
+from medvision.schemas.rules import Rules
+from medvision.schemas.volume import Grid, Volume
 from medvision.transforms.biometrics import (
     Biometric,
     cephalometric_biometrics,
@@ -30,8 +34,9 @@ from medvision.transforms.columns import (
     slice_stem,
     voxel_mm,
 )
-from medvision.transforms.geometry import grid_flags, slice_axes, to_ras
+from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes, to_ras
 from medvision.transforms.landmarks import (
+    Point3,
     PointSet,
     film_points,
     mean_pixels,
@@ -51,24 +56,29 @@ def landmark_rows(
     """Rows of a landmark case, plane by plane.
 
     Raises:
-        DataFault: of reading, bad_landmarks, bad_transform.
+        DataFault: of reading, bad_landmarks, bad_transform, shape_mismatch, grid_mismatch.
     """
     image = case.images[0]
     task = dataset.landmark_task(image.task)
-    extras = dict(case.extras)
+    rules = options.rule_table
     raw = reader.raw(image.file, task.spacing_mm)
-    realignment = Realignment(reader.content(extras["transform"])) if "transform" in extras else None
-    if realignment is not None:
-        raw = realignment.resample(raw)
-    volume = to_ras(raw)
-    found = [_measure(points, volume.grid, task) for points in _point_sets(case, task, raw, volume, reader, options)]
-    encoding = plan_encoding(volume, task.modality, options)
+    realignment = _realignment(case, reader)
+    with _blamed_on(image.file.path):
+        volume = to_ras(realignment.resample(raw) if realignment is not None else raw)
+        encoding = plan_encoding(volume, task.modality, options)
+    if task.format == "isbi_text":
+        sets, mismatch_mm = _film_sets(case, task, volume.grid, reader), 0.0
+    else:
+        sets, mismatch_mm = _voxel_sets(case, task, volume.grid, reader, rules)
+    found = [_measure(points, voxel_mm(volume.grid, rules), task) for points in sets]
     flags = set(grid_flags(volume.grid)) | {flag for points, _ in found for flag in points.flags}
     if case.case_id in dataset.suspect:
         flags.add("suspect")
+    if _lie_apart(mismatch_mm, volume.grid, rules):
+        flags.add("grid_mismatch")
     constants = {
-        **shared_columns(case, image, volume, dataset, task, side, encoding, options.rule_table),
-        "grid_mismatch_mm": 0.0,
+        **shared_columns(case, image, volume, dataset, task, side, encoding, rules),
+        "grid_mismatch_mm": mismatch_mm,
         "overlap_voxels": 0,
         "flags": sorted(flags),
         "mask_path": "",
@@ -96,7 +106,7 @@ def _plane_rows(
     realignment: Realignment | None,
     options: BuildOptions,
 ) -> Iterator[PlaneRows]:
-    shown = {(slice_index(points, measure)) for points, ms in found for measure in ms if measure.slice_dim == slice_dim}
+    shown = {slice_index(points, measure) for points, ms in found for measure in ms if measure.slice_dim == slice_dim}
     indices = sorted(index for index in shown if 0 <= index < volume.grid.shape_xyz[slice_dim])
     if not indices:
         return
@@ -132,36 +142,69 @@ def slice_index(points: PointSet, measure: Biometric) -> int:
     return round(points.voxels_xyz[measure.first_point][measure.slice_dim])
 
 
-def _point_sets(
-    case: Case, task: LandmarkTask, raw: RawVolume, volume: Volume, reader: CaseReader, options: BuildOptions
-) -> list[PointSet]:
-    if task.format == "isbi_text":
-        readings = {}
-        for source, file in case.landmarks:
-            try:
-                readings[source] = read_isbi_text(reader.content(file))
-            except DataFault as fault:
-                fault.path = fault.path or file.path
-                raise
-        if task.mean_of_sources and len(readings) > 1:
-            readings["mean"] = mean_pixels(list(readings.values()))
-        height = volume.grid.shape_xyz[2]
-        return [film_points(source, pixels, height, task.spacing_mm) for source, pixels in readings.items()]
-    sets = []
+def _realignment(case: Case, reader: CaseReader) -> Realignment | None:
+    file = dict(case.extras).get("transform")
+    if file is None:
+        return None
+    with _blamed_on(file.path):
+        return Realignment(reader.content(file))
+
+
+def _film_sets(case: Case, task: LandmarkTask, grid: Grid, reader: CaseReader) -> list[PointSet]:
+    """Points of each reader of a film, and their mean. Raises DataFault bad_landmarks for a point beside the film."""
+    _, width, height = grid.shape_xyz
+    readings = {}
     for source, file in case.landmarks:
-        marks = reader.raw(file)
-        if marks.data.shape != raw.data.shape:
-            raise DataFault(
-                "landmarks", "shape_mismatch", file.path, image=list(raw.data.shape), mask=list(marks.data.shape)
-            )
-        points = read_voxel_pairs(source, to_ras(marks), task)
-        extras = dict(case.extras)
-        if "table" in extras and options.rule_table.label_names == "exact":
-            subject = image_subject(case.images[0])
-            spacing = volume.grid.affine_spacing_xyz_mm
-            points = order_by_table(points, spacing, reader.content(extras["table"]), subject, task.measures)
+        with _blamed_on(file.path):
+            pixels = read_isbi_text(reader.content(file))
+            if not all(1 <= x <= width and 1 <= y <= height for x, y in pixels.values()):
+                raise DataFault("landmarks", "bad_landmarks", expected=f"points on a film of {width} x {height} pixels")
+            readings[source] = pixels
+    if task.mean_of_sources and len(readings) > 1:
+        readings["mean"] = mean_pixels(list(readings.values()))
+    return [film_points(source, pixels, height, task.spacing_mm) for source, pixels in readings.items()]
+
+
+def _voxel_sets(
+    case: Case, task: LandmarkTask, grid: Grid, reader: CaseReader, rules: Rules
+) -> tuple[list[PointSet], float]:
+    """Points of each landmark mask, and how far in mm the mask furthest off lies from the image's grid."""
+    sets, mismatch_mm = [], 0.0
+    table = dict(case.extras).get("table")
+    for source, file in case.landmarks:
+        with _blamed_on(file.path):
+            marks = to_ras(reader.raw(file))
+            if marks.grid.shape_xyz != grid.shape_xyz:
+                shape, marked = list(grid.shape_xyz), list(marks.grid.shape_xyz)
+                raise DataFault("landmarks", "shape_mismatch", image=shape, mask=marked)
+            mismatch_mm = max(mismatch_mm, grid_distance_mm(grid, marks.grid))
+            if rules.grid_mismatch == "reject" and _lie_apart(mismatch_mm, grid, rules):
+                limit_mm = round(_limit_mm(grid, rules), 3)
+                raise DataFault("geometry", "grid_mismatch", distance_mm=round(mismatch_mm, 3), limit_mm=limit_mm)
+            points = read_voxel_pairs(source, marks, task)
+        if table is not None and rules.label_names == "exact":
+            subject, spacing_mm = image_subject(case.images[0]), voxel_mm(grid, rules)
+            points = order_by_table(points, spacing_mm, reader.content(table), subject, task.measures)
         sets.append(points)
-    return sets
+    return sets, mismatch_mm
+
+
+def _limit_mm(grid: Grid, rules: Rules) -> float:
+    return rules.grid_tolerance * min(grid.affine_spacing_xyz_mm)
+
+
+def _lie_apart(mismatch_mm: float, grid: Grid, rules: Rules) -> bool:
+    return round(mismatch_mm, 9) > round(_limit_mm(grid, rules), 9)
+
+
+@contextmanager
+def _blamed_on(path: str) -> Iterator[None]:
+    """Gives a DataFault raised inside the path of the file in hand."""
+    try:
+        yield
+    except DataFault as fault:
+        fault.path = fault.path or path
+        raise
 
 
 def image_subject(image: CaseImage) -> str:
@@ -169,12 +212,17 @@ def image_subject(image: CaseImage) -> str:
     return image.file.path.rsplit("/", 1)[-1].split("_", 1)[0]
 
 
-def _measure(points: PointSet, grid: Grid, task: LandmarkTask) -> tuple[PointSet, list[Biometric]]:
-    upstream = upstream_biometrics(points.voxels_xyz, grid.zooms_xyz_mm, task.measures)
+def _measure(points: PointSet, spacing_mm: Point3, task: LandmarkTask) -> tuple[PointSet, list[Biometric]]:
+    """Measures by the voxel size that the rules take; one of a line without length has no value and is left out."""
+    upstream = upstream_biometrics(points.voxels_xyz, spacing_mm, task.measures)
     exact = exact_distances(upstream)
     if points.film_mm:
         exact += cephalometric_biometrics(points.film_mm, task.measures[0].slice_dim)
-    return points, [*upstream, *exact]
+    measured = [*upstream, *exact]
+    defined = [measure for measure in measured if math.isfinite(measure.value)]
+    if len(defined) < len(measured):
+        points = replace(points, flags=tuple(sorted({*points.flags, "landmarks_incomplete"})))
+    return points, defined
 
 
 def _landmarks(

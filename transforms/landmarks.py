@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +104,8 @@ def order_by_table(
     vermis; its table of lengths does not.
 
     Args:
-        table: Tab-separated; the subject in the first column, lengths in mm in columns named like the measures.
+        table: Tab-separated; the subject in the first column, lengths in mm in columns named like the measures. What
+            cannot be read of it decides nothing.
         subject: Start of the case's name, such as "sub-001".
     """
     row = _table_row(table, subject)
@@ -127,11 +126,11 @@ def order_by_table(
 
 
 def _table_row(table: bytes, subject: str) -> dict[str, str] | None:
-    for row in csv.DictReader(io.StringIO(table.decode("utf-8-sig", errors="replace")), delimiter="\t"):
-        values = list(row.values())
-        if values and values[0] == subject:
-            return row
-    return None
+    names, *rows = [
+        [text.strip() for text in line.split("\t")]
+        for line in table.decode("utf-8-sig", errors="replace").splitlines() or [""]
+    ]
+    return next((dict(zip(names, row, strict=False)) for row in rows if row[0] == subject), None)
 
 
 def _length_mm(points: PointSet, measure: Measure, spacing_xyz_mm: Point3) -> float:
@@ -141,9 +140,10 @@ def _length_mm(points: PointSet, measure: Measure, spacing_xyz_mm: Point3) -> fl
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _close(lengths: Sequence[float], expected: Sequence[float]) -> bool:

@@ -36,9 +36,8 @@ def match_landmarks(
         case_id = f"{task.group}/{name}" if task.group else name
         marks = {source: found[name] for source, found in sources.items() if name in found}
         chosen = [file for file in images.get(name, []) if file.path in preferred] or images.get(name, [])
-        fault = _problem(chosen, marks, next(iter(sources)))
-        if fault is None and task.transform and len(transforms.get(name, [])) != 1:
-            fault = DataFault("match", "landmarks_missing")
+        needed = {**marks, "": transforms.get(name, [])} if task.transform else marks
+        fault = _problem(chosen, needed, next(iter(sources)))
         if fault is not None:
             path = min(file.path for file in [*images.get(name, []), *first.get(name, [])])
             dead.append(DeadLetter(dataset.name, case_id, task.number, fault.stage, fault.reason, fault.message, path))
@@ -59,13 +58,13 @@ def match_landmarks(
     return cases, dead
 
 
-def _problem(images: list[SourceFile], marks: dict[str, list[SourceFile]], first: str) -> DataFault | None:
-    """What is wrong with a case, None where it is whole."""
+def _problem(images: list[SourceFile], needed: dict[str, list[SourceFile]], first: str) -> DataFault | None:
+    """What is wrong with a case, None where it is whole; `needed` are its landmark files, and its transform as ""."""
     if not images:
         return DataFault("match", "image_missing")
-    if first not in marks:
+    if first not in needed or not all(needed.values()):
         return DataFault("match", "landmarks_missing")
-    most = max(len(images), *(len(found) for found in marks.values()))
+    most = max(len(images), *(len(found) for found in needed.values()))
     return DataFault("match", "duplicate_case", count=most) if most > 1 else None
 
 

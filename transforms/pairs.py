@@ -125,10 +125,9 @@ def _items(rows: pa.Table, kind: str, rules: Rules) -> tuple[pa.Array, pa.Struct
     if kind == "TumorLesionSize":
         keep = pc.greater(pc.list_value_length(items.field("ellipses")), 0)
     elif kind in LANDMARK_KINDS:
-        keep = pc.and_(
-            pc.and_(items.field("primary"), pc.equal(items.field("definition"), rules.biometrics)),
-            pc.equal(items.field("metric_type"), LANDMARK_KINDS[kind]),
-        )
+        keep = pc.and_(items.field("primary"), pc.equal(items.field("definition"), rules.biometrics))
+        if LANDMARK_KINDS[kind]:
+            keep = pc.and_(keep, pc.equal(items.field("metric_type"), LANDMARK_KINDS[kind]))
     else:
         return parents, items
     return parents.filter(keep), items.filter(keep)

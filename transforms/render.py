@@ -31,8 +31,8 @@ class Rendered:
         image: RGB, 8 bits, its three channels alike.
         pixels: (H, W) uint8, one of those channels.
         pixel_spacing_mm: (row step, column step) of the picture.
-        segments, lesions: The row's, every `_rc` pair in pixels of the picture. `size_px` is the moved box's;
-            counts, areas and lengths stay as measured on the mask, `size_mm` in the picture's axis order.
+        segments, lesions, landmarks: The row's, every `_rc` pair in pixels of the picture. `size_px` is the moved
+            box's; counts, areas and lengths stay as measured on the mask, `size_mm` in the picture's axis order.
             P1 to P4 of an ellipse stay the same ends of the lesion.
         window: (low, high) intensity shown black and white; None for percentiles of the slice.
         orientation: "array" or "radiological".
@@ -43,6 +43,7 @@ class Rendered:
     pixel_spacing_mm: tuple[float, float]
     segments: list[dict[str, Any]]
     lesions: list[dict[str, Any]]
+    landmarks: list[dict[str, Any]]
     window: tuple[float, float] | None
     orientation: str
 
@@ -98,9 +99,9 @@ class Move:
             "size_mm": list(box["size_mm"])[:: -1 if self.turned else 1],
         }
 
-    def ellipse(self, ellipse: Mapping[str, Any]) -> dict[str, Any]:
-        """Move the centre and the four ends of an ellipse."""
-        return {key: self.point(value) if key.endswith("_rc") else value for key, value in ellipse.items()}
+    def points(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Move the centre and the four ends of an ellipse, or the position of a landmark."""
+        return {key: self.point(value) if key.endswith("_rc") else value for key, value in item.items()}
 
     def _turn(self, rc: list) -> list:
         rows, columns = self.resized
@@ -152,7 +153,8 @@ def render(
         pixels=pixels,
         pixel_spacing_mm=move.spacing(row["pixel_spacing_mm"]),
         segments=[{**s, "boxes": [move.box(b) for b in s["boxes"]]} for s in row.get("segments") or ()],
-        lesions=[{**n, "ellipses": [move.ellipse(e) for e in n["ellipses"]]} for n in row.get("lesions") or ()],
+        lesions=[{**n, "ellipses": [move.points(e) for e in n["ellipses"]]} for n in row.get("lesions") or ()],
+        landmarks=[move.points(landmark) for landmark in row.get("landmarks") or ()],
         window=used,
         orientation=orientation,
     )
@@ -166,12 +168,12 @@ def render_batch(batch: Mapping[str, Sequence[Any]], **options: Any) -> dict[str
         options: `label`, `window`, `orientation` and `size` of `render`, the same for every row.
 
     Returns:
-        The batch with `image` (RGB), `height`, `width`, `pixel_spacing_mm`, `segments` and `lesions` of the
-        pictures, and a `window` column; other columns as they came.
+        The batch with `image` (RGB), `height`, `width`, `pixel_spacing_mm`, `segments`, `lesions` and `landmarks`
+        of the pictures, and a `window` column; other columns as they came.
     """
     rows = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
     pictures = [render(row, **options) for row in rows]
-    names = ("image", "pixel_spacing_mm", "segments", "lesions", "window")
+    names = ("image", "pixel_spacing_mm", "segments", "lesions", "landmarks", "window")
     moved: dict[str, list[Any]] = {name: [getattr(picture, name) for picture in pictures] for name in names}
     moved["height"], moved["width"] = ([p.pixels.shape[axis] for p in pictures] for axis in (0, 1))
     return {**{name: list(values) for name, values in batch.items()}, **moved}

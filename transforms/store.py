@@ -79,6 +79,10 @@ class Store:
         names = sorted(path[len(self.root) + 1 :] for path in found)
         return names if partial else [name for name in names if not name.endswith(PARTIAL)]
 
+    def unfinished(self) -> list[str]:
+        """Sorted names of the files directly below the root that a killed process left half written."""
+        return sorted(path.rsplit("/", 1)[-1] for path in self.fs.glob(self.path(f"*{PARTIAL}")))
+
     def _find(self, base: str) -> list[str]:
         """All files; listed again where another process removed one in the middle of it."""
         for _ in range(LISTING_TRIES - 1):

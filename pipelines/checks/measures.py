@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medvision.pipelines.checks.findings import Findings
+from medvision.pipelines.checks.landmarks import check_landmarks
 
 RELATIVE = 1e-9
 """Largest relative difference of a stored product and the same product taken here."""
@@ -17,10 +18,13 @@ BOX_PAIRS = ("min_rc", "max_rc", "center_rc", "size_px", "size_mm")
 def check_measures(table: pa.Table, findings: Findings) -> None:
     """Boxes lie in the image and agree with their sizes and label pixels, areas with pixels, axes in length.
 
+    Landmarks have checks of their own (`check_landmarks`).
+
     Args:
         table: Rows of ANNOTATION_SCHEMA.
     """
     table = table.combine_chunks()
+    check_landmarks(table, findings)
     ids = table["slice_id"]
     if not _all_pairs(table, PAIR_COLUMNS):
         findings.fail("areas", "a pixel spacing is not two numbers")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medvision.pipelines.checks.findings import Findings
+from medvision.pipelines.checks.landmarks import check_landmark_pairs
 from medvision.pipelines.release import Release
 
 BATCH = 1 << 17
@@ -52,7 +53,11 @@ class SliceIndex:
 
 
 def check_pairs(release: Release, dataset: str, sound: set[str], findings: Findings) -> None:
-    """`slice_file` and `slice_row` of each pair lead to its `slice_id`; only a pair left out has a reason."""
+    """`slice_file` and `slice_row` of each pair lead to its `slice_id`; only a pair left out has a reason.
+
+    Pairs on landmarks hold the measures of their slice (`check_landmark_pairs`).
+    """
+    check_landmark_pairs(release, dataset, sound, findings)
     index = None
     for file in release.files("pairs", dataset):
         if file.path not in sound:

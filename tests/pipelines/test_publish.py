@@ -101,7 +101,8 @@ def test_publishing_again_restores_the_same_bytes_after_an_interruption(own, bui
     out = Path(own.out)
     (out / MANIFEST).unlink()
     (out / PUBLISHING).write_text("interrupted")
-    (out / "data/ACDC/train-00000-of-00004.parquet.0123.partial").write_bytes(b"half")
+    for name in ("data/ACDC/train-00000-of-00004.parquet", "sources.parquet", MANIFEST):
+        (out / f"{name}.0123.partial").write_bytes(b"half")
     next((out / "annotations/ACDC").glob("*.parquet")).unlink()
     next((out / "pairs").rglob("*.parquet")).unlink()
     with pytest.raises(ReleaseError, match="interrupted publish"):

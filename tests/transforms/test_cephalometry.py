@@ -1,5 +1,6 @@
 """Cephalometric measures: analytic configurations, invariances, and the published figures of 400 real films."""
 
+import cmath
 import csv
 import math
 from pathlib import Path
@@ -11,7 +12,18 @@ from hypothesis import strategies as st
 
 from medvision.sources.ceph import CEPH
 from medvision.transforms.biometrics import upstream_biometrics
-from medvision.transforms.cephalometry import MEASURES, POINTS_OF, anb_deg, apdi_deg, mw_mm, sna_deg, snb_deg
+from medvision.transforms.cephalometry import (
+    MEASURES,
+    POINTS_OF,
+    anb_deg,
+    apdi_deg,
+    fhi_ratio,
+    fma_deg,
+    mw_mm,
+    odi_deg,
+    sna_deg,
+    snb_deg,
+)
 
 Points = dict[int, tuple[float, float]]
 PUBLISHED = {
@@ -41,8 +53,9 @@ def test_400_real_films_give_the_published_figures(realdata: Path, reader: str) 
 
 
 @pytest.mark.realdata
-def test_apdi_is_the_angle_of_the_ab_line_and_the_palatal_plane(realdata: Path) -> None:
-    for points in films(realdata, "senior"):
+@pytest.mark.parametrize("reader", PUBLISHED)
+def test_apdi_is_the_angle_of_the_ab_line_and_the_palatal_plane(realdata: Path, reader: str) -> None:
+    for points in films(realdata, reader):
         turn_deg = signed(line(points, 17, 18), line(points, 5, 6))
         assert apdi_deg(points) == pytest.approx(180 - turn_deg, abs=1e-9)
 
@@ -78,6 +91,49 @@ def test_an_angle_over_90_is_kept() -> None:
     assert sna_deg(points) == pytest.approx(180 - math.degrees(math.atan2(50, 10)))
 
 
+def vertical(degrees: float, start: tuple[float, float] = (60.0, 0.0), length: float = 50.0) -> tuple[float, float]:
+    """A point below `start`, the line to it turned clockwise from straight down (so backwards) by `degrees`."""
+    turn = math.radians(degrees)
+    return start[0] - length * math.sin(turn), start[1] + length * math.cos(turn)
+
+
+def level(degrees: float, start: tuple[float, float], length: float = 40.0) -> tuple[float, float]:
+    """A point in front of `start`, the line to it turned clockwise from level (so downwards) by `degrees`."""
+    turn = math.radians(degrees)
+    return start[0] + length * math.cos(turn), start[1] + length * math.sin(turn)
+
+
+@pytest.mark.parametrize("palatal", [-6.0, 0.0, 6.0])
+@pytest.mark.parametrize("ab", [-9.0, 4.0])
+def test_odi_and_apdi_of_a_drawn_face(ab: float, palatal: float) -> None:
+    """Frankfort plane level, facial plane straight down: both measures are sums of the angles that were drawn.
+
+    The mandibular plane falls 25 degrees forwards, so A-B meets it at 90 - 25 + ab; a palatal plane that falls
+    forwards counts positive, an A-B line that leans back counts positive.
+    """
+    points = {4: (0.0, 20.0), 3: (50.0, 20.0), 2: (60.0, 0.0), 7: (60.0, 100.0), 5: (62.0, 50.0), 10: (10.0, 90.0)}
+    points |= {6: vertical(ab, points[5], 30.0), 17: (15.0, 45.0)}
+    points |= {8: level(25.0, points[10]), 18: level(palatal, points[17])}
+    assert odi_deg(points) == pytest.approx(90 - 25 + ab + palatal)
+    assert apdi_deg(points) == pytest.approx(90 - ab + palatal)
+
+
+def test_facial_heights_and_the_mandibular_plane() -> None:
+    points = {1: (0.0, 0.0), 2: (60.0, 0.0), 8: (60.0, 100.0), 10: (0.0, 70.0), 9: level(31.0, (0.0, 70.0))}
+    assert fhi_ratio(points) == pytest.approx(0.7)
+    assert fma_deg(points) == pytest.approx(31.0)
+    points[9] = level(-31.0, points[10])
+    assert fma_deg(points) == pytest.approx(31.0)  # without a sign
+
+
+@pytest.mark.parametrize(("name", "first", "second"), [("SNA", 1, 2), ("SNB", 6, 2), ("FHI", 2, 8), ("FMA", 10, 9)])
+def test_a_line_without_length_has_no_angle(name: str, first: int, second: int) -> None:
+    points = {number: (7.0 * number % 31, 5.0 * number) for number in range(1, 20)}
+    assert math.isfinite(MEASURES[name][2](points))
+    points[second] = points[first]
+    assert math.isnan(MEASURES[name][2](points))
+
+
 @pytest.mark.parametrize(("upper", "lower", "expected"), [(13.0, 10.0, 5.0), (10.0, 13.0, -5.0), (10.0, 10.0, 0.0)])
 def test_modified_wits_has_the_sign_of_the_overjet(upper: float, lower: float, expected: float) -> None:
     assert mw_mm({12: (upper, 0.0), 11: (lower, 4.0)}) == pytest.approx(expected)
@@ -94,6 +150,38 @@ def test_a_moved_and_turned_film_measures_the_same(spots: list, shift: float, tu
     for name, (_, _, function) in MEASURES.items():
         if name != "MW" and far_apart(points, POINTS_OF[name]):  # MW takes its sign from the film's x axis
             assert math.isclose(function(moved), function(points), abs_tol=1e-6) or wraps(function, moved, points)
+
+
+@given(st.lists(coordinates, min_size=19, max_size=19, unique=True))
+def test_a_mirrored_film_flips_the_signed_parts(spots: list) -> None:
+    """Angles between lines stay; the palatal angle, the A-B to facial angle and the overjet change their sign."""
+    points = dict(enumerate(spots, start=1))
+    mirrored = {number: (200.0 - x, y) for number, (x, y) in points.items()}
+    for name, (_, _, function) in MEASURES.items():
+        if not far_apart(points, POINTS_OF[name]):
+            continue
+        before, after = function(points), function(mirrored)
+        signed_part = {"ODI": palatal(points), "APDI": palatal(points) - facial_ab(points), "MW": before}.get(name, 0.0)
+        assert near(after, before - 2 * signed_part), name
+
+
+def near(one: float, other: float) -> bool:
+    """Equal, whole turns aside: a signed part of 180 degrees is its own mirror image."""
+    return math.isclose(math.remainder(one - other, 360.0), 0.0, abs_tol=1e-6)
+
+
+def palatal(points: Points) -> float:
+    return clockwise_deg(points, 4, 3, 17, 18)
+
+
+def facial_ab(points: Points) -> float:
+    return clockwise_deg(points, 2, 7, 5, 6)
+
+
+def clockwise_deg(points: Points, a: int, b: int, c: int, d: int) -> float:
+    """From line a-b to line c-d by the arguments of complex numbers; y runs down, so positive is clockwise."""
+    at = {number: complex(*points[number]) for number in (a, b, c, d)}
+    return math.degrees(cmath.phase((at[d] - at[c]) / (at[b] - at[a])))
 
 
 def wraps(function, moved: Points, points: Points) -> bool:

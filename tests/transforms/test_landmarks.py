@@ -2,10 +2,13 @@
 
 import io
 import math
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from phantom import write_bmp
+from raw_sources import read
 
 from medvision.schemas.dataset import Measure
 from medvision.schemas.faults import DataFault
@@ -33,9 +36,24 @@ def test_the_first_19_lines_are_points(newline: str) -> None:
     assert points == {k + 1: (800.0 + 10 * k, 900.0 + 7 * k) for k in range(19)}
 
 
+def test_a_text_of_points_alone_will_do() -> None:
+    assert read_isbi_text("\n".join(LINES).encode()) == read_isbi_text("\n".join([*LINES, *CLASSES]).encode())
+    assert len([*LINES, *CLASSES]) == 27
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "\n".join(LINES[:18]), "\n".join([*LINES[:3], "12;40", *LINES[4:]]), "\n".join([*LINES[:18], "nan,3"]), "é,1"],
+    [
+        pytest.param("", id="empty"),
+        pytest.param("\n".join(LINES[:18]), id="too few lines"),
+        pytest.param("\n".join([*LINES[:18], *CLASSES]), id="a class line in place of a point"),
+        pytest.param("\n".join([*LINES[:3], "12;40", *LINES[4:]]), id="another separator"),
+        pytest.param("\n".join([*LINES[:3], "12,forty", *LINES[4:]]), id="no number"),
+        pytest.param("\n".join([*LINES[:3], "12,40,5", *LINES[4:]]), id="three numbers"),
+        pytest.param("\n".join([*LINES[:18], "nan,3"]), id="NaN"),
+        pytest.param("\n".join([*LINES[:18], "inf,3"]), id="infinite"),
+        pytest.param("é,1", id="not ASCII"),
+    ],
 )
 def test_a_damaged_text_is_a_fault(text: str) -> None:
     with pytest.raises(DataFault) as caught:
@@ -53,6 +71,20 @@ def test_points_of_a_film_lie_on_its_stored_pixels() -> None:
             index = tuple(int(value) for value in points.voxels_xyz[1])
             assert stored[index] == film[row, column]
             assert points.film_mm[1] == pytest.approx(((column + 1) * 0.1, (row + 1) * 0.1))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_the_bright_pixel_of_a_film_is_where_its_landmark_is(tmp_path: Path, colour: bool) -> None:
+    """Through the reader of films: upstream's index [0, x - 1, height - y] for "x,y" counted from the top left."""
+    x, y, width, height = 23, 8, 31, 40
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[y - 1, x - 1] = 250
+    write_bmp(tmp_path / "001.bmp", pixels, colour)
+    film = to_ras(read(tmp_path, "001.bmp", spacing_mm=0.1))
+    points = film_points("senior", {1: (float(x), float(y))}, film.grid.shape_xyz[2], 0.1)
+    assert points.voxels_xyz[1] == (0.0, x - 1.0, float(height - y))
+    assert np.argwhere(film.data == 250).tolist() == [list(map(int, points.voxels_xyz[1]))]
+    assert film.grid.zooms_xyz_mm == (0.1, 0.1, 0.1)
 
 
 def test_the_mean_reader() -> None:
@@ -112,6 +144,16 @@ LONG, SHORT = ((5.0, 10.0, 8.0), (5.0, 2.0, 8.0)), ((5.0, 4.0, 6.0), (5.0, 4.0, 
         (SHORT, LONG, table(8.0, 3.0), ("label_order_exchanged",)),
         (LONG, SHORT, table(55.0, 1.0), ("label_order_unchecked",)),
         (LONG, SHORT, b"subject\tLCC\nsub-002\t8\n", ("label_order_unchecked",)),
+        (LONG, SHORT, b"\tLCC\tHV\nsub-001\t8.0\n", ("label_order_unchecked",)),  # a short row
+        (LONG, SHORT, b"\tLCC\tHV\nsub-001\t8.0\tn/a\n", ("label_order_unchecked",)),
+        (LONG, SHORT, b"\tLCC\tHV\nsub-001\tinf\tinf\n", ("label_order_unchecked",)),
+        (LONG, SHORT, b"", ("label_order_unchecked",)),
+        (LONG, SHORT, b"\n\xff\x00", ("label_order_unchecked",)),
+        (SHORT, LONG, table(8.0, 3.0).replace(b"\n", b"\r\n"), ("label_order_exchanged",)),
+        (SHORT, LONG, table(8.0, 3.0).replace(b"\n", b"\r"), ("label_order_exchanged",)),
+        (SHORT, LONG, b"\xef\xbb\xbf" + table(8.0, 3.0), ("label_order_exchanged",)),
+        (LONG, SHORT, table(8.7, 2.8), ()),  # within a tenth
+        (LONG, SHORT, table(9.0, 3.0), ("label_order_unchecked",)),  # 8 is not within a tenth of 9
     ],
 )
 def test_the_publishers_table_settles_the_order(first: tuple, second: tuple, content: bytes, flags: tuple) -> None:
@@ -121,6 +163,23 @@ def test_the_publishers_table_settles_the_order(first: tuple, second: tuple, con
     if flags != ("label_order_unchecked",):
         assert (found.voxels_xyz[1], found.voxels_xyz[2]) == LONG
         assert (found.voxels_xyz[3], found.voxels_xyz[4]) == SHORT
+
+
+def test_the_table_is_in_mm_and_the_points_in_voxels() -> None:
+    """Voxels of 0.5 x 0.25 x 2 mm: label 1 marks 8 voxels along y (2 mm), label 2 3 voxels along z (6 mm)."""
+    voxels = {1: LONG[0], 2: LONG[1], 3: SHORT[0], 4: SHORT[1]}
+    points = PointSet("biometry", voxels)
+    found = order_by_table(points, (0.5, 0.25, 2.0), table(6.0, 2.0), "sub-001", FETA.measures)
+    assert found.flags == ("label_order_exchanged",)
+    assert {found.voxels_xyz[1], found.voxels_xyz[2]} == set(SHORT)
+    assert {found.voxels_xyz[3], found.voxels_xyz[4]} == set(LONG)
+    assert order_by_table(points, (0.5, 0.25, 2.0), table(2.0, 6.0), "sub-001", FETA.measures) == points
+
+
+def test_one_measure_alone_is_not_checked() -> None:
+    points = PointSet("biometry", {1: LONG[0], 2: LONG[1]})
+    found = order_by_table(points, (1.0, 1.0, 1.0), table(8.0, 3.0), "sub-001", FETA.measures)
+    assert (found.voxels_xyz, found.flags) == (points.voxels_xyz, ("label_order_unchecked",))
 
 
 def test_angles_fold_and_spacing_counts() -> None:
