@@ -305,8 +305,9 @@ def test_pairs_are_the_annotations(numbered: Built, name: str) -> None:
     rows = numbered.rows(name)
     counts = Counter(pair["taskType"] for pair in numbered.table("pairs", name))
     segments = sum(len(row["segments"]) for row in rows)
+    several = {m.kind for task in DATASETS[name].landmark_tasks for m in task.measures} > {"distance"}
     measures = Counter(
-        f"Biometrics-From-Landmarks-{b['metric_type'].title()}"
+        "Biometrics-From-Landmarks" + several * f"-{b['metric_type'].title()}"
         for row in rows
         for b in row["biometrics"]
         if b["primary"] and b["definition"] == "upstream"
