@@ -86,11 +86,13 @@ class LesionTask:
         number: Upstream's biometry task number, from 1; counted apart from `Task.number`.
         task: `Task.number` of the image that carries the measurement.
         target: Label value of the lesion in that task's mask.
+        kind: "mass", whose longest diameter is its measure, or "node" (lymph node), whose short axis is (RECIST 1.1).
     """
 
     number: int
     task: int
     target: int
+    kind: str = "mass"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ Every `_rc` pair is (r, c) in pixels of that array; every `_mm` pair is in the s
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raise when a column is added, removed or changes meaning: every shard is then built anew."""
 
 PAIR_F64 = pa.list_(pa.float64())
 PAIR_U16 = pa.list_(pa.uint16())
+POINT_F64 = pa.list_(pa.float64())
+"""Three numbers in the order x, y, z."""
 
 BOX = pa.struct(
     [
@@ -24,7 +26,19 @@ BOX = pa.struct(
         ("mask_image_ratio", pa.float64()),  # pixel_count / (height * width)
     ]
 )
-"""One 4-connected 2D component of one label."""
+"""One 4-connected 2D component of one label, as upstream has it."""
+
+INSTANCE = pa.struct(
+    [
+        ("start_rc", PAIR_U16),  # half-open: first row and column inside the component
+        ("stop_rc", PAIR_U16),  # first row and column past it
+        ("start_mm", PAIR_F64),  # edges of the box in mm along rows and columns ...
+        ("stop_mm", PAIR_F64),  # ... from the outer corner of the slice's pixel (0, 0)
+        ("pixel_count", pa.uint32()),
+        ("area_mm2", pa.float64()),
+    ]
+)
+"""One 8-connected 2D component of one label (`exact`); lengths follow the mask's affine."""
 
 SEGMENT = pa.struct(
     [
@@ -33,6 +47,7 @@ SEGMENT = pa.struct(
         ("pixel_count", pa.uint32()),
         ("area_mm2", pa.float64()),
         ("boxes", pa.list_(BOX)),  # in raster order of each component's first pixel
+        ("instances", pa.list_(INSTANCE)),  # in the same order
     ]
 )
 """One label on one slice."""
@@ -49,15 +64,51 @@ ELLIPSE = pa.struct(
         ("minor_start_rc", PAIR_F64),  # P4
     ]
 )
-"""Conic fitted in mm to a cluster's outline through pixel centres."""
+"""Axes of a conic fitted to a cluster's outline through pixel centres, by the build's rules."""
+
+CHORD = pa.struct(
+    [
+        ("length_mm", pa.float64()),
+        ("start_rc", PAIR_F64),  # pixel centres have whole numbers; the end with the larger row (tie: column)
+        ("end_rc", PAIR_F64),
+        ("start_mm", POINT_F64),  # the same points in RAS mm
+        ("end_mm", POINT_F64),
+    ]
+)
+"""A measured line on a slice."""
+
+REGION = pa.struct(
+    [
+        ("lesion_id", pa.uint32()),  # 3D lesion of the volume that it belongs to: `volumes/`, same lesion task
+        ("pixel_count", pa.uint32()),
+        ("area_mm2", pa.float64()),
+        ("start_rc", PAIR_U16),  # half-open box
+        ("stop_rc", PAIR_U16),
+        ("center_rc", PAIR_F64),  # centroid
+        ("major_axis", CHORD),  # axes of the ellipse of equal second moments, pixels being areas
+        ("minor_axis", CHORD),
+        ("feret", CHORD),  # largest distance of two pixel-edge midpoints, inside or not
+        ("longest", CHORD),  # RECIST 1.1 longest diameter inside the region; null off the acquisition plane
+        ("perpendicular", CHORD),  # longest diameter perpendicular to it; null where there is none
+        ("raster_mm", pa.float64()),  # extent of a pixel along the shortest measured line: what its value cannot tell
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+"""One 8-connected 2D component of a lesion (`exact`); lengths follow the mask's affine."""
 
 LESION = pa.struct(
     [
         ("lesion_task", pa.uint8()),
         ("label", pa.uint16()),
         ("name", pa.string()),
+        ("lesion_kind", pa.string()),  # "mass" (its longest diameter counts) or "node" (its short axis)
         ("n_total_clusters", pa.uint32()),  # 4-connected clusters before any floor or guard
         ("ellipses", pa.list_(ELLIPSE)),  # those kept, in order of falling pixel_count
+        ("regions", pa.list_(REGION)),  # in raster order of each region's first pixel
+        ("flags", pa.list_(pa.string())),  # known oddities of the rules that these ellipses show
+        ("origin_rc", PAIR_U16),  # first row and column of the crop that `runs` describes
+        ("size_rc", PAIR_U16),
+        ("runs", pa.list_(pa.uint32())),  # run lengths of the crop, row by row: background first, then in turn
     ]
 )
 """One lesion task on one slice that shows its target."""

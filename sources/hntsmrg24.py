@@ -44,8 +44,8 @@ HNTSMRG24 = Dataset(
     tasks=(_task(1, "midRT"), _task(2, "preRT")),
     lesion_tasks=(
         LesionTask(number=1, task=1, target=1),
-        LesionTask(number=2, task=1, target=2),
+        LesionTask(number=2, task=1, target=2, kind="node"),
         LesionTask(number=3, task=2, target=1),
-        LesionTask(number=4, task=2, target=2),
+        LesionTask(number=4, task=2, target=2, kind="node"),
     ),
 )

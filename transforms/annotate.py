@@ -9,10 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from medvision.schemas.dataset import LesionTask
-from medvision.schemas.rows import BOX, ELLIPSE, LESION, PAIR_F64, PAIR_U16, SEGMENT
+from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, LESION, PAIR_F64, PAIR_U16, SEGMENT
 from medvision.schemas.rules import Rules
 from medvision.transforms.components import label_slices
-from medvision.transforms.lesions import Ellipse, measure_clusters
+from medvision.transforms.conics import Ellipse, Frame
+from medvision.transforms.lesions import measure_clusters
+from medvision.transforms.runs import run_lengths
+
+Spacing = tuple[float, float]
+"""Along rows and columns, mm."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,15 @@ class PlaneLabels:
     Attributes:
         slice_dim: Axis cut across.
         shape_rc: Rows and columns of a slice.
-        components: Table of `label_slices`.
+        components: Table of `label_slices`, 4-connected.
+        instances: The same, 8-connected.
         slice_idx: Indices of the labelled slices, rising.
     """
 
     slice_dim: int
     shape_rc: tuple[int, int]
     components: np.ndarray
+    instances: np.ndarray
     slice_idx: np.ndarray
 
 
@@ -36,15 +43,19 @@ def survey_plane(mask: np.ndarray, slice_dim: int) -> PlaneLabels:
     """Components and labelled slices of a (x, y, z) mask on one plane."""
     rows, columns = (mask.shape[axis] for axis in range(3) if axis != slice_dim)
     table = label_slices(mask, slice_dim)
-    return PlaneLabels(slice_dim, (rows, columns), table, np.unique(table[:, 0]))
+    instances = label_slices(mask, slice_dim, corners=True)
+    return PlaneLabels(slice_dim, (rows, columns), table, instances, np.unique(table[:, 0]))
 
 
-def segments_column(plane: PlaneLabels, spacing_rc_mm: tuple[float, float], names: dict[int, str]) -> pa.ListArray:
-    """Segments and boxes of every labelled slice.
+def segments_column(
+    plane: PlaneLabels, spacing_rc_mm: Spacing, exact_rc_mm: Spacing, names: dict[int, str]
+) -> pa.ListArray:
+    """Segments, boxes and instances of every labelled slice.
 
     Args:
         plane: Components of the plane.
-        spacing_rc_mm: Pixel size of the MASK along rows and columns.
+        spacing_rc_mm: Pixel size of the MASK along rows and columns, by the rules.
+        exact_rc_mm: The same by the mask's affine: for instances.
         names: Label value to name; values without one get "".
     """
     table = plane.components
@@ -58,6 +69,9 @@ def segments_column(plane: PlaneLabels, spacing_rc_mm: tuple[float, float], name
             pa.array(counts, pa.uint32()),
             pa.array(counts * (spacing_rc_mm[0] * spacing_rc_mm[1]), pa.float64()),
             pa.ListArray.from_arrays(_offsets(starts, len(table)), _boxes(plane, spacing_rc_mm)),
+            pa.ListArray.from_arrays(
+                _offsets(_group_starts(plane.instances[:, :2]), len(plane.instances)), _instances(plane, exact_rc_mm)
+            ),
         ],
         fields=list(SEGMENT),
     )
@@ -69,15 +83,15 @@ def lesions_column(
     mask: np.ndarray,
     plane: PlaneLabels,
     tasks: Sequence[LesionTask],
-    spacing_rc_mm: tuple[float, float],
+    frame: Frame,
     names: dict[int, str],
     rules: Rules,
 ) -> pa.ListArray:
-    """Lesion ellipses of every labelled slice; a slice lists each lesion task whose target it shows.
+    """Lesions of every labelled slice; a slice lists each lesion task whose target it shows.
 
     Args:
         mask: (x, y, z) labels.
-        spacing_rc_mm: Pixel size of the IMAGE along rows and columns.
+        frame: Size and pixel sizes of the plane's slices.
     """
     found: dict[int, list[dict[str, object]]] = {}
     stack = np.moveaxis(mask, plane.slice_dim, 0)
@@ -87,14 +101,20 @@ def lesions_column(
             index = int(group[0, 0])
             low, high = group[:, 3:5].min(axis=0), group[:, 5:7].max(axis=0) + 1
             crop = stack[index, low[0] : high[0], low[1] : high[1]] == task.target
-            total, ellipses = measure_clusters(crop, (int(low[0]), int(low[1])), spacing_rc_mm, rules)
+            axes = measure_clusters(crop, (int(low[0]), int(low[1])), frame, rules)
             found.setdefault(index, []).append(
                 {
                     "lesion_task": task.number,
                     "label": task.target,
                     "name": names.get(task.target, ""),
-                    "n_total_clusters": total,
-                    "ellipses": [_ellipse_row(ellipse) for ellipse in ellipses],
+                    "lesion_kind": task.kind,
+                    "n_total_clusters": axes.clusters,
+                    "ellipses": [_ellipse_row(ellipse) for ellipse in axes.ellipses],
+                    "regions": [],
+                    "flags": list(axes.flags),
+                    "origin_rc": low.tolist(),
+                    "size_rc": list(crop.shape),
+                    "runs": run_lengths(crop),
                 }
             )
     return pa.array([found.get(int(index), []) for index in plane.slice_idx], pa.list_(LESION))
@@ -107,7 +127,7 @@ def pair_column(first: np.ndarray, second: np.ndarray, kind: pa.DataType) -> pa.
     return pa.ListArray.from_arrays(offsets, pa.array(flat, kind.value_type))
 
 
-def _boxes(plane: PlaneLabels, spacing_rc_mm: tuple[float, float]) -> pa.StructArray:
+def _boxes(plane: PlaneLabels, spacing_rc_mm: Spacing) -> pa.StructArray:
     table = plane.components
     low, high = table[:, 3:5], table[:, 5:7]
     size = high - low + 1
@@ -122,6 +142,20 @@ def _boxes(plane: PlaneLabels, spacing_rc_mm: tuple[float, float]) -> pa.StructA
         pa.array(table[:, 2] / (plane.shape_rc[0] * plane.shape_rc[1]), pa.float64()),
     ]
     return pa.StructArray.from_arrays(columns, fields=list(BOX))
+
+
+def _instances(plane: PlaneLabels, spacing_rc_mm: Spacing) -> pa.StructArray:
+    table = plane.instances
+    start, stop = table[:, 3:5], table[:, 5:7] + 1
+    columns = [
+        pair_column(start[:, 0], start[:, 1], PAIR_U16),
+        pair_column(stop[:, 0], stop[:, 1], PAIR_U16),
+        pair_column(start[:, 0] * spacing_rc_mm[0], start[:, 1] * spacing_rc_mm[1], PAIR_F64),
+        pair_column(stop[:, 0] * spacing_rc_mm[0], stop[:, 1] * spacing_rc_mm[1], PAIR_F64),
+        pa.array(table[:, 2], pa.uint32()),
+        pa.array(table[:, 2] * (spacing_rc_mm[0] * spacing_rc_mm[1]), pa.float64()),
+    ]
+    return pa.StructArray.from_arrays(columns, fields=list(INSTANCE))
 
 
 def _ellipse_row(ellipse: Ellipse) -> dict[str, object]:

@@ -10,12 +10,14 @@ from medvision.transforms.slices import labelled_range, slice_blocks
 FIELDS = ("slice_idx", "label", "pixel_count", "min_row", "min_column", "max_row", "max_column")
 
 
-def label_slices(data: np.ndarray, slice_dim: int) -> np.ndarray:
-    """2D components of a multi-label mask, 4-connected, as scipy.ndimage.label finds them label by label.
+def label_slices(data: np.ndarray, slice_dim: int, corners: bool = False) -> np.ndarray:
+    """2D components of a multi-label mask, as scipy.ndimage.label finds them label by label.
 
     Args:
         data: (x, y, z) uint8 or uint16 mask.
         slice_dim: Axis that is cut across.
+        corners: Whether pixels that share only a corner are neighbours (8-connected), else those that share an edge
+            (4-connected).
 
     Returns:
         int64 table (components, 7) with the columns FIELDS; rows and columns of the table's boxes are pixels of the
@@ -25,7 +27,7 @@ def label_slices(data: np.ndarray, slice_dim: int) -> np.ndarray:
     rows_axis, columns_axis = (axis for axis in range(3) if axis != slice_dim)
     tables = []
     for start, block in slice_blocks(data[ranges], slice_dim):
-        table = _components(block)
+        table = _components(block, corners)
         table[:, 0] += start + ranges[slice_dim].start
         table[:, [3, 5]] += ranges[rows_axis].start
         table[:, [4, 6]] += ranges[columns_axis].start
@@ -46,7 +48,23 @@ def _find(parent: np.ndarray, node: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _components(stack: np.ndarray) -> np.ndarray:
+def _join(parent: np.ndarray, stats: np.ndarray, node: int, other: int) -> int:
+    """Make one component of two; returns its root (`node` may be 0, for none yet)."""
+    other = _find(parent, other)
+    if node == 0 or node == other:
+        return other
+    low, high = min(node, other), max(node, other)
+    parent[high] = low
+    stats[low, 1] += stats[high, 1]
+    for k in range(2, 4):
+        stats[low, k] = min(stats[low, k], stats[high, k])
+    for k in range(4, 6):
+        stats[low, k] = max(stats[low, k], stats[high, k])
+    return low
+
+
+@numba.njit(cache=True, nogil=True)
+def _components(stack: np.ndarray, corners: bool) -> np.ndarray:
     """Components of each slice of (slices, rows, columns), in raster order of their first pixel."""
     slices, rows, columns = stack.shape
     most = rows * columns + 1  # every pixel its own component, where all neighbours differ
@@ -60,28 +78,26 @@ def _components(stack: np.ndarray) -> np.ndarray:
         above[:] = 0
         for r in range(rows):
             left = 0
+            before = 0  # provisional id above and to the left
             for c in range(columns):
                 value = stack[s, r, c]
+                over = above[c]
                 if value == 0:
                     above[c] = 0
                     left = 0
+                    before = over
                     continue
                 node = 0
                 if left != 0 and stack[s, r, c - 1] == value:
                     node = _find(parent, left)
-                if above[c] != 0 and stack[s, r - 1, c] == value:
-                    other = _find(parent, above[c])
-                    if node == 0:
-                        node = other
-                    elif node != other:
-                        low, high = min(node, other), max(node, other)
-                        parent[high] = low
-                        stats[low, 1] += stats[high, 1]
-                        for k in range(2, 4):
-                            stats[low, k] = min(stats[low, k], stats[high, k])
-                        for k in range(4, 6):
-                            stats[low, k] = max(stats[low, k], stats[high, k])
-                        node = low
+                if over != 0 and stack[s, r - 1, c] == value:
+                    node = _join(parent, stats, node, over)
+                elif corners:  # where the pixel above is one of these, it joins both its sides already
+                    if before != 0 and stack[s, r - 1, c - 1] == value:
+                        node = _join(parent, stats, node, before)
+                    if c + 1 < columns and above[c + 1] != 0 and stack[s, r - 1, c + 1] == value:
+                        node = _join(parent, stats, node, above[c + 1])
+                before = over
                 if node == 0:
                     last += 1
                     node = last

@@ -26,6 +26,7 @@ from medvision.transforms.columns import (
     slice_stem,
     voxel_mm,
 )
+from medvision.transforms.conics import Frame
 from medvision.transforms.encode import Encoding
 from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
 from medvision.transforms.label_checks import is_surrounded, without_labels
@@ -75,13 +76,15 @@ def image_rows(
             continue
         pixel_mm = in_plane(voxel_mm(volume.grid, rules), plane.slice_dim)
         mask_pixel_mm = in_plane(voxel_mm(labels.mask.volume.grid, rules), plane.slice_dim)
+        exact_mm = in_plane(labels.mask.volume.grid.affine_spacing_xyz_mm, plane.slice_dim)
+        frame = Frame(plane.shape_rc, pixel_mm, mask_pixel_mm)
         stem = slice_stem(labels.case, image, PLANES[plane.slice_dim])
         columns = {
             "slice_id": pa.array([f"{stem}-{index:04d}" for index in plane.slice_idx], pa.string()),
             "slice_idx": pa.array(plane.slice_idx, pa.uint16()),
-            "segments": segments_column(plane, mask_pixel_mm, names),
+            "segments": segments_column(plane, mask_pixel_mm, exact_mm, names),
             "lesions": lesions_column(
-                labels.mask.volume.data, plane, dataset.lesions_of(task.number), pixel_mm, names, rules
+                labels.mask.volume.data, plane, dataset.lesions_of(task.number), frame, names, rules
             ),
         }
         name = PLANES[plane.slice_dim]

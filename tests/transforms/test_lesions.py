@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter
 from twins import Fit, fit_cluster, fit_clusters
 
 from medvision.schemas.rules import RULES
-from medvision.transforms.lesions import Ellipse, fit_ellipse, measure_clusters
+from medvision.transforms.conics import Ellipse, Frame, fit_conic
+from medvision.transforms.lesions import measure_clusters
 
 RULE = RULES["1.4.0"]
 SPACINGS_MM = [(1.0, 1.0), (0.8, 3.0), (3.0, 0.8)]
@@ -30,7 +31,11 @@ def crop(slice_rc: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
 
 
 def fit(slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], rules=RULE) -> Ellipse | None:
-    return fit_ellipse(*crop(slice_rc), spacing_rc_mm, rules)
+    return fit_conic(*crop(slice_rc), frame_of(slice_rc, spacing_rc_mm), rules)[0]
+
+
+def frame_of(slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float]) -> Frame:
+    return Frame((slice_rc.shape[0], slice_rc.shape[1]), spacing_rc_mm, spacing_rc_mm)
 
 
 def kept(slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], rules=RULE) -> Ellipse:
@@ -68,7 +73,9 @@ def true_ellipse(spacing_rc_mm: tuple[float, float], turn_deg: float) -> np.ndar
 
 def assert_as_twin(target: np.ndarray, spacing_rc_mm: tuple[float, float]) -> list[Fit]:
     box, origin = crop(target)
-    count, ellipses = measure_clusters(box, origin, spacing_rc_mm, RULE)
+    found = measure_clusters(box, origin, frame_of(target, spacing_rc_mm), RULE)
+    count, ellipses = found.clusters, found.ellipses
+    assert not found.flags
     fits = fit_clusters(target, spacing_rc_mm)
     expected = [found for found in fits if found.fate == "kept"]
     assert count == len(fits)
@@ -200,8 +207,9 @@ def test_a_quarter_turn_of_the_slice_turns_the_ellipse(turn_deg, spacing_rc_mm):
 @pytest.mark.parametrize("spacing_rc_mm", SPACINGS_MM)
 def test_place_in_the_slice_moves_the_points_alone(spacing_rc_mm):
     cluster, _ = crop(true_ellipse(spacing_rc_mm, 35.0))
-    near = fit_ellipse(cluster, (0, 0), spacing_rc_mm, RULE)
-    far = fit_ellipse(cluster, (300, 11), spacing_rc_mm, RULE)
+    frame = Frame((500, 500), spacing_rc_mm, spacing_rc_mm)
+    near, _ = fit_conic(cluster, (0, 0), frame, RULE)
+    far, _ = fit_conic(cluster, (300, 11), frame, RULE)
     assert near is not None
     assert far is not None
     assert far.major_mm == pytest.approx(near.major_mm, rel=1e-4)
@@ -244,7 +252,7 @@ def test_a_major_axis_equal_to_the_floor_is_kept_and_last_bits_do_not_decide(spa
     target = true_ellipse(spacing_rc_mm, 50.0)
     major_mm = kept(target, spacing_rc_mm).major_mm
     for excess_mm, found in ((0.0, True), (1e-13, True), (2e-9, False), (-2e-9, True)):
-        rules = replace(RULE, ellipse_floor_mm=major_mm + excess_mm)
+        rules = replace(RULE, conic_floor_mm=major_mm + excess_mm)
         assert (fit(target, spacing_rc_mm, rules) is not None) is found
 
 
@@ -255,7 +263,7 @@ def test_runaway_limit_is_in_diagonals_of_the_box(spacing_rc_mm):
     diagonal_mm = np.hypot(box.shape[0] * spacing_rc_mm[0], box.shape[1] * spacing_rc_mm[1])
     share = kept(target, spacing_rc_mm).major_mm / diagonal_mm
     for excess, found in ((0.0, True), (-1e-12, True), (-1e-9, False), (1e-9, True)):
-        rules = replace(RULE, ellipse_runaway=share + excess)
+        rules = replace(RULE, conic_runaway=share + excess)
         assert (fit(target, spacing_rc_mm, rules) is not None) is found
 
 
@@ -265,7 +273,7 @@ def test_runaway_fit_is_rejected():
     assert major > 1.5 * np.hypot(4, 4)
     assert minor > 1.0
     assert fit(STOOL, (1.0, 1.0)) is None
-    assert fit(STOOL, (1.0, 1.0), replace(RULE, ellipse_runaway=1.7)) is not None
+    assert fit(STOOL, (1.0, 1.0), replace(RULE, conic_runaway=1.7)) is not None
 
 
 def test_fewer_outline_points_than_five_are_not_fitted():
@@ -273,8 +281,8 @@ def test_fewer_outline_points_than_five_are_not_fitted():
     assert fit(np.ones((2, 2), bool), (3.0, 3.0)) is None
     assert fit(np.ones((1, 1), bool), (3.0, 3.0)) is None
     outline = 2 * (3 + 4) - 4
-    assert fit(np.ones((3, 4), bool), (3.0, 3.0), replace(RULE, ellipse_min_points=outline)) is not None
-    assert fit(np.ones((3, 4), bool), (3.0, 3.0), replace(RULE, ellipse_min_points=outline + 1)) is None
+    assert fit(np.ones((3, 4), bool), (3.0, 3.0), replace(RULE, conic_min_points=outline)) is not None
+    assert fit(np.ones((3, 4), bool), (3.0, 3.0), replace(RULE, conic_min_points=outline + 1)) is None
 
 
 def test_minor_axis_must_reach_the_shorter_pixel_side():
@@ -282,7 +290,7 @@ def test_minor_axis_must_reach_the_shorter_pixel_side():
     major, minor = outline_fit(thin, (2.0, 2.0))
     assert major == pytest.approx(4.0, abs=1e-4)
     assert minor < 1e-6
-    assert fit(thin, (2.0, 2.0), replace(RULE, ellipse_floor_mm=0, ellipse_floor_pixels=0)) is None
+    assert fit(thin, (2.0, 2.0), replace(RULE, conic_floor_mm=0, conic_floor_pixels=0)) is None
     flat = np.ones((3, 9), bool)  # 2.3 rows of 1 mm are less than one column of 3 mm, and enough
     assert 1.0 < outline_fit(flat, (1.0, 3.0))[1] < 3.0
     assert fit(flat, (1.0, 3.0)) is not None
@@ -316,8 +324,9 @@ def test_clusters_stand_by_falling_size_then_in_raster_order():
     target[30:35, 40:45] = True  # 25 pixels, last
     target[38, 58] = True  # too small
     target[0, 0] = target[1, 1] = True  # touch at a corner: two clusters
-    count, ellipses = measure_clusters(target, (100, 200), (1.0, 1.0), RULE)
-    assert count == 8
+    found = measure_clusters(target, (100, 200), Frame((300, 300), (1.0, 1.0), (1.0, 1.0)), RULE)
+    ellipses = found.ellipses
+    assert found.clusters == 8
     assert [ellipse.pixel_count for ellipse in ellipses] == [100, 85, 25, 25, 25]
     centers = [tuple(round(value) for value in ellipse.center_rc) for ellipse in ellipses]
     assert centers[0] in {(114, 224), (114, 225), (115, 224)}
@@ -330,8 +339,7 @@ def test_neighbours_in_the_crop_do_not_enter_a_fit():
     target[2:28, 2:5] = True
     target[25:28, 2:28] = True
     target[5:12, 15:22] = True
-    _, ellipses = measure_clusters(target, (0, 0), (1.0, 1.0), RULE)
-    small = ellipses[-1]
+    small = measure_clusters(target, (0, 0), frame_of(target, (1.0, 1.0)), RULE).ellipses[-1]
     assert small.pixel_count == 49
     np.testing.assert_allclose(small.center_rc, (8, 18), atol=1e-4)
     assert small.major_mm == pytest.approx(small.minor_mm, rel=1e-3)
