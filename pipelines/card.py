@@ -32,16 +32,19 @@ def write_card(
 
 
 def configs(files: Sequence[PublishedFile]) -> dict[str, dict[str, str]]:
-    """Config name to {split: path pattern}: slice tables by dataset, annotations, and pairs by upstream's name."""
+    """Config name to {split: path pattern}: slices, annotations and volumes by dataset, pairs by upstream's name."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for file in files:
-        if file.kind not in ("data", "annotations", "pairs"):
-            continue
         folder, name = file.path.rsplit("/", 1)
-        split = name.split("-", 1)[0]
-        config = {"data": file.dataset, "annotations": f"{file.dataset}_annotations"}.get(
-            file.kind, folder.rsplit("/", 1)[-1]
-        )
+        by_kind = {
+            "data": file.dataset,
+            "annotations": f"{file.dataset}_annotations",
+            "volumes": f"{file.dataset}_volumes",
+            "pairs": folder.rsplit("/", 1)[-1],
+        }
+        if file.kind not in by_kind:
+            continue
+        config, split = by_kind[file.kind], name.split("-", 1)[0]
         found[config][split] = f"{folder}/{split}-*.parquet"
     return {name: dict(sorted(splits.items(), reverse=True)) for name, splits in sorted(found.items())}
 

@@ -39,7 +39,7 @@ from medvision.transforms.store import Store
 from medvision.transforms.write import EXTENSIONS, ParquetFile, dead_letter_rows
 
 GARBAGE_SECONDS = 24 * 3600
-PUBLISHED_KINDS = ("annotations", "data", "webdataset")
+PUBLISHED_KINDS = ("annotations", "data", "volumes", "webdataset")
 FORMAT = "medvision-release"
 
 

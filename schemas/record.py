@@ -13,7 +13,7 @@ import pyarrow as pa
 class ShardFile:
     """One file of a built shard. `path` is relative to the release root; `kind` says where it is published.
 
-    kind: "data", "annotations", "webdataset", "sources" or "dead_letters".
+    kind: "data", "annotations", "volumes", "webdataset", "sources" or "dead_letters".
     """
 
     kind: str

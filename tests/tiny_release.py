@@ -66,14 +66,46 @@ def slice_row(case: int, index: int, side: str) -> Row:
         "intensity_scale": 1.0,
         "header_slope": 1.0,
         "segments": [segment(1, "organ", boxes), segment(2, "lesion", [box((2, 2), (4, 4), 9)])],
-        "lesions": [{"lesion_task": 1, "label": 2, "name": "lesion", "n_total_clusters": 1, "ellipses": [ellipse]}],
+        "lesions": [lesion(ellipse)],
+    }
+
+
+def lesion(ellipse: Row) -> Row:
+    """Label 2: one cluster of 3 x 3 pixels from (2, 2)."""
+    return {
+        "lesion_task": 1,
+        "label": 2,
+        "name": "lesion",
+        "lesion_kind": "mass",
+        "n_total_clusters": 1,
+        "ellipses": [ellipse],
+        "regions": [],
+        "flags": [],
+        "origin_rc": [2, 2],
+        "size_rc": [3, 3],
+        "runs": [0, 9],
     }
 
 
 def segment(label: int, name: str, boxes: list[Row]) -> Row:
     count = sum(item["pixel_count"] for item in boxes)
     area = count * SPACING[0] * SPACING[1]
-    return {"label": label, "name": name, "pixel_count": count, "area_mm2": area, "boxes": boxes}
+    instances = [instance(item) for item in boxes]
+    found = {"label": label, "name": name, "pixel_count": count, "area_mm2": area}
+    return {**found, "boxes": boxes, "instances": instances}
+
+
+def instance(item: Row) -> Row:
+    """The same component half-open."""
+    start, stop = item["min_rc"], [n + 1 for n in item["max_rc"]]
+    return {
+        "start_rc": start,
+        "stop_rc": stop,
+        "start_mm": [n * mm for n, mm in zip(start, SPACING, strict=True)],
+        "stop_mm": [n * mm for n, mm in zip(stop, SPACING, strict=True)],
+        "pixel_count": item["pixel_count"],
+        "area_mm2": item["pixel_count"] * SPACING[0] * SPACING[1],
+    }
 
 
 def box(low: tuple[int, int], high: tuple[int, int], pixels: int) -> Row:

@@ -10,19 +10,24 @@ SLICE_OF = (lambda v, i: v[i, :, :], lambda v, i: v[:, i, :], lambda v, i: v[:, 
 """Slice i of a volume cut across axis 0, 1 or 2."""
 
 
-def component_rows(slice_rc: np.ndarray) -> list[tuple[int, int, int, int, int, int]]:
-    """(label, pixels, min row, min column, max row, max column) of each 4-connected component of each label."""
+def component_rows(slice_rc: np.ndarray, corners: bool = False) -> list[tuple[int, int, int, int, int, int]]:
+    """(label, pixels, min row, min column, max row, max column) of each component, 4- or 8-connected, of each label."""
     found = []
     for label in sorted({int(value) for value in slice_rc.ravel()} - {0}):
-        numbered, _ = ndimage.label(slice_rc == label)
+        numbered, _ = ndimage.label(slice_rc == label, np.ones((3, 3)) if corners else None)
         for number, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
             count = int((numbered == number).sum())
             found.append((label, count, rows.start, columns.start, rows.stop - 1, columns.stop - 1))
     return found
 
 
-def segment_rows(slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], names: dict[int, str]) -> list[dict]:
-    """Segments and boxes of a slice as the schema nests them."""
+def segment_rows(
+    slice_rc: np.ndarray,
+    spacing_rc_mm: tuple[float, float],
+    names: dict[int, str],
+    exact_rc_mm: tuple[float, float] | None = None,
+) -> list[dict]:
+    """Segments, boxes and instances of a slice as the schema nests them; `exact_rc_mm` None is `spacing_rc_mm`."""
     row_mm, column_mm = spacing_rc_mm
     segments: dict[int, dict] = {}
     for label, count, top, left, bottom, right in component_rows(slice_rc):
@@ -43,8 +48,20 @@ def segment_rows(slice_rc: np.ndarray, spacing_rc_mm: tuple[float, float], names
             "pixel_count": pixels,
             "area_mm2": pixels * (row_mm * column_mm),
             "boxes": [],
+            "instances": [],
         }
         segments.setdefault(label, segment)["boxes"].append(box)
+    row_mm, column_mm = exact_rc_mm or spacing_rc_mm
+    for label, count, top, left, bottom, right in component_rows(slice_rc, corners=True):
+        instance = {
+            "start_rc": [top, left],
+            "stop_rc": [bottom + 1, right + 1],
+            "start_mm": [top * row_mm, left * column_mm],
+            "stop_mm": [(bottom + 1) * row_mm, (right + 1) * column_mm],
+            "pixel_count": count,
+            "area_mm2": count * (row_mm * column_mm),
+        }
+        segments[label]["instances"].append(instance)
     return list(segments.values())
 
 

@@ -113,9 +113,14 @@ def voxel_mm(grid: Grid, rules: Rules) -> tuple[float, float, float]:
 
 
 def slice_stem(case: Case, image: CaseImage, plane: str) -> str:
-    """Slice id without its index: "<dataset>-<case>-t<task>-<plane>", without dots and slashes."""
+    """Slice id without its index: "<volume id>-<plane>"."""
+    return f"{volume_stem(case, image)}-{plane}"
+
+
+def volume_stem(case: Case, image: CaseImage) -> str:
+    """Volume id: "<dataset>-<case>-t<task>", without dots and slashes."""
     name = f"{case.dataset}-{case.case_id}".replace("/", "-").replace(".", "_").replace(" ", "_")
-    return f"{name}-t{image.task:02d}-{plane}"
+    return f"{name}-t{image.task:02d}"
 
 
 def batch_of(columns: dict[str, pa.Array], constants: dict[str, object], count: int) -> pa.RecordBatch:

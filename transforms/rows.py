@@ -31,6 +31,7 @@ from medvision.transforms.encode import Encoding
 from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
 from medvision.transforms.label_checks import is_surrounded, without_labels
 from medvision.transforms.read import Mask
+from medvision.transforms.volume_rows import acquisition_dim, structure_rows, structure_tables, volume_row
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class CaseLabels:
     case: Case
     mask: Mask
     planes: tuple[PlaneLabels, ...]
+    structures: tuple[np.ndarray, np.ndarray]
 
 
 def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions) -> CaseLabels:
@@ -54,7 +56,7 @@ def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions
         mask = replace(mask, volume=replace(mask.volume, data=kept))
     dims = [dim for dim, plane in enumerate(PLANES) if plane in asked]
     planes = [survey_plane(mask.volume.data, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1]
-    return CaseLabels(case, mask, tuple(planes))
+    return CaseLabels(case, mask, tuple(planes), structure_tables(mask.volume.data))
 
 
 def image_rows(
@@ -97,6 +99,16 @@ def image_rows(
         }
         batch = batch_of(columns, per_plane, len(plane.slice_idx))
         yield PlaneRows(batch, volume, encoding, plane.slice_dim, plane.slice_idx)
+
+
+def mask_volume_row(
+    labels: CaseLabels, image: CaseImage, volume: Volume, dataset: Dataset, options: BuildOptions, side: str
+) -> dict[str, Any]:
+    """The row of VOLUME_SCHEMA of an image with a mask."""
+    task, rules, grid = dataset.task(image.task), options.rule_table, labels.mask.volume.grid
+    structures = structure_rows(labels.structures, grid, label_names(task, rules), rules)
+    dim = acquisition_dim(grid, [PLANES.index(plane) for plane in task.physical_planes])
+    return volume_row(labels.case, image, volume.grid, grid, dataset, task, side, structures, [], dim)
 
 
 def label_names(task: Task, rules: Rules) -> dict[int, str]:

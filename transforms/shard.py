@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import fsspec
 
@@ -17,6 +18,7 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DataFault, DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord
+from medvision.schemas.volumes import VOLUME_SCHEMA
 from medvision.transforms.columns import PlaneRows
 from medvision.transforms.landmark_rows import landmark_rows
 from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
@@ -24,8 +26,9 @@ from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
 from medvision.transforms.readers.opened import source_sha256
 from medvision.transforms.records import adopt_record, commit_record, find_record
-from medvision.transforms.rows import image_rows, measure_case
+from medvision.transforms.rows import image_rows, mask_volume_row, measure_case
 from medvision.transforms.store import Store
+from medvision.transforms.volume_rows import acquisition_dim, volume_row
 from medvision.transforms.write import ShardWriter, dead_letter_rows, source_rows
 
 ONE_AT_A_TIME = threading.Lock()
@@ -84,6 +87,7 @@ class _Attempt:
         self.letters: list[DeadLetter] = []
         self.sha256: dict[str, str] = {}
         self.unbuilt: list[str] = []
+        self.volumes: list[dict[str, Any]] = []
 
     def run(self, cases: list[Case]) -> ShardRecord:
         try:
@@ -104,6 +108,7 @@ class _Attempt:
                 self.sha256.update(hashes)
                 sizes = {file.path: file.size for file in case.files}
                 sources += source_rows(self.shard.dataset, case.case_id, sizes, hashes)
+            writer.add_table("volumes", VOLUME_SCHEMA, self.volumes)
             writer.add_table("sources", SOURCE_SCHEMA, sources)
             writer.add_table("dead_letters", DEAD_LETTER_SCHEMA, dead_letter_rows(self.letters))
         return ShardRecord(
@@ -137,8 +142,11 @@ class _Attempt:
             try:
                 if isinstance(volume, DataFault):
                     raise volume
-                side = self.shard.side
-                rows += self._write_all(image_rows(labels, image, volume, self.dataset, self.options, side), writer)
+                about = labels, image, volume, self.dataset, self.options, self.shard.side
+                found = self._write_all(image_rows(*about), writer)
+                if found:
+                    self.volumes.append(mask_volume_row(*about))
+                rows += found
             except DataFault as fault:
                 whole_case = len(case.images) == 1
                 self._bury(case, 0 if whole_case else image.task, fault, image.file.path)
@@ -146,7 +154,16 @@ class _Attempt:
         return rows
 
     def _landmark_case(self, case: Case, reader: CaseReader, writer: ShardWriter) -> int:
-        return self._write_all(landmark_rows(case, self.dataset, reader, self.options, self.shard.side), writer)
+        rows, image = 0, case.images[0]
+        task = self.dataset.landmark_task(image.task)
+        for plane in landmark_rows(case, self.dataset, reader, self.options, self.shard.side):
+            if not rows:
+                grid, side = plane.volume.grid, self.shard.side
+                dim = acquisition_dim(grid, range(3))
+                self.volumes.append(volume_row(case, image, grid, None, self.dataset, task, side, [], [], dim))
+            self._write(plane, writer)
+            rows += plane.batch.num_rows
+        return rows
 
     def _write_all(self, planes: Iterator[PlaneRows], writer: ShardWriter) -> int:
         rows = 0

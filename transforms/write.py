@@ -22,7 +22,7 @@ from medvision.transforms.store import HashingWriter, Store
 DATA_GROUP_ROWS = 100
 DATA_GROUP_BYTES = 64 << 20
 ANNOTATION_GROUP_ROWS = 20_000
-EXTENSIONS = {"data": "parquet", "annotations": "parquet", "webdataset": "tar"}
+EXTENSIONS = {"data": "parquet", "annotations": "parquet", "volumes": "parquet", "webdataset": "tar"}
 
 
 class ParquetFile:

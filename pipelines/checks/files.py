@@ -15,11 +15,17 @@ from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.schemas.pairs import PAIR_SCHEMAS, kind_of_config
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
+from medvision.schemas.volumes import VOLUME_SCHEMA
 
 READERS = 8
 """Files hashed at once: hashing frees the interpreter, and a remote store answers many requests at a time."""
 TABLE_SCHEMAS = {FILES_TABLE: FILE_SCHEMA, SOURCES_TABLE: SOURCE_SCHEMA}
-KIND_SCHEMAS = {"data": DATA_SCHEMA, "annotations": ANNOTATION_SCHEMA, "dead_letters": DEAD_LETTER_SCHEMA}
+KIND_SCHEMAS = {
+    "data": DATA_SCHEMA,
+    "annotations": ANNOTATION_SCHEMA,
+    "volumes": VOLUME_SCHEMA,
+    "dead_letters": DEAD_LETTER_SCHEMA,
+}
 
 
 def check_tables(release: Release, findings: Findings) -> None:

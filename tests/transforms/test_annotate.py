@@ -12,6 +12,7 @@ from medvision.schemas.dataset import LesionTask
 from medvision.schemas.rows import LESION, PAIR_F64, PAIR_U16, SEGMENT
 from medvision.schemas.rules import RULES
 from medvision.transforms.annotate import lesions_column, pair_column, segments_column, survey_plane
+from medvision.transforms.conics import Frame
 
 NAMES = {1: "liver", 2: "cancer", 9: "never there"}
 SPACING_MM = (0.7421875, 3.1)
@@ -23,14 +24,15 @@ def labelled_slices(mask: np.ndarray, slice_dim: int) -> list[int]:
 
 
 def segments_of(mask: np.ndarray, slice_dim: int, spacing_mm: tuple[float, float] = SPACING_MM) -> list:
-    column = segments_column(survey_plane(mask, slice_dim), spacing_mm, NAMES)
+    column = segments_column(survey_plane(mask, slice_dim), spacing_mm, spacing_mm, NAMES)
     assert column.type == pa.list_(SEGMENT)
     column.validate(full=True)
     return column.to_pylist()
 
 
 def lesions_of(mask: np.ndarray, slice_dim: int, tasks: list[LesionTask], spacing_mm=SPACING_MM) -> list:
-    column = lesions_column(mask, survey_plane(mask, slice_dim), tasks, spacing_mm, NAMES, RULE)
+    plane = survey_plane(mask, slice_dim)
+    column = lesions_column(mask, plane, tasks, Frame(plane.shape_rc, spacing_mm, spacing_mm), NAMES, RULE)
     assert column.type == pa.list_(LESION)
     column.validate(full=True)
     return column.to_pylist()
@@ -100,6 +102,16 @@ def test_a_box_by_hand():
                 "size_mm": [2.0, 21.0],
                 "pixel_count": 10,
                 "mask_image_ratio": 10 / 60,
+            }
+        ],
+        "instances": [
+            {
+                "start_rc": [1, 2],
+                "stop_rc": [5, 9],
+                "start_mm": [0.5, 6.0],
+                "stop_mm": [2.5, 27.0],
+                "pixel_count": 10,
+                "area_mm2": 15.0,
             }
         ],
     }

@@ -181,7 +181,8 @@ def test_boxes_take_the_mask_spacing_and_ellipses_the_image_spacing(rules):
         pixels = SLICE_OF[row["slice_dim"]](scene.mask, row["slice_idx"])
         axes = AXES[row["slice_dim"]]
         image_rc, mask_rc = (tuple(mm[axis] for axis in axes) for mm in (image_mm, mask_mm))
-        assert row["segments"] == segment_rows(pixels, mask_rc, NAMES)
+        affine_rc = tuple((2.0, 0.5, 1.5)[axis] for axis in axes)
+        assert row["segments"] == segment_rows(pixels, mask_rc, NAMES, affine_rc)
         shown = [(task, label) for task, label in ((3, 1), (4, 2)) if (pixels == label).any()]
         assert [(lesion["lesion_task"], lesion["label"]) for lesion in row["lesions"]] == shown
         for lesion in row["lesions"]:
