@@ -122,7 +122,7 @@ class PublishRelease(beam.PTransform):
         )
         pair_files = (
             ready
-            | "Each kind" >> beam.ParDo(_PairJobs(self.datasets))
+            | "Each kind" >> beam.ParDo(_PairJobs(self.datasets, self.options))
             | "Spread pairs" >> beam.Reshuffle()
             | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
         )
@@ -225,10 +225,14 @@ class _Link(beam.DoFn):
 class _PairJobs(_ByName):
     """One job a dataset and annotation kind."""
 
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.options = options
+
     def process(self, records: list[ShardRecord]) -> Iterator[PairJob]:
         for name in sorted({record.shard.dataset for record in records}):
             mine = [record for record in records if record.shard.dataset == name]
-            for kind in kinds_of(self.tables[name]):
+            for kind in kinds_of(self.tables[name], self.options.rule_table):
                 yield kind, mine
 
 

@@ -188,6 +188,7 @@ class Dataset:
         spacing_in_header: Whether this publisher's affines have columns of length 1 and only the header's voxel sizes
             are true; such an affine is then scaled by them.
         known_bad: Case id to why, for cases that are certainly wrong in this release; `exact` leaves them out.
+        late_cases: Case id to why, for cases that upstream's plans took up late or not at all (rules' `late_cases`).
         suspect: Case id to why, for doubtful cases; their rows carry the flag "suspect".
         bucket_bits: k; each side of the patient-level split has 2^k shards, about 256 MB each for the full dataset.
     """
@@ -217,6 +218,7 @@ class Dataset:
     source_pool: str = ""
     no_mm: dict[str, str] = field(default_factory=dict)
     known_bad: dict[str, str] = field(default_factory=dict)
+    late_cases: dict[str, str] = field(default_factory=dict)
     suspect: dict[str, str] = field(default_factory=dict)
 
     def patient_of(self, case_id: str) -> str:

@@ -8,18 +8,26 @@ A pair is (image, plane, slice, target, annotation kind). `single_instance` says
 import pyarrow as pa
 
 from medvision.schemas.dataset import Dataset
+from medvision.schemas.rows import CHORD
+from medvision.schemas.rules import Rules
 
 TASK_TYPES = {
     "BoxSize": "Box-Size",
     "MaskSize": "Mask-Size",
     "TumorLesionSize": "Tumor-Lesion-Size",
+    "LesionDiameter": "Lesion-Diameter",
     "BiometricsFromLandmarks": "Biometrics-From-Landmarks",
     "BiometricsFromLandmarks_Distance": "Biometrics-From-Landmarks-Distance",
     "BiometricsFromLandmarks_Angle": "Biometrics-From-Landmarks-Angle",
     "BiometricsFromLandmarks_Ratio": "Biometrics-From-Landmarks-Ratio",
 }
-"""Annotation kinds as they stand in config names, and the `taskType` of their rows. Upstream has no ratios."""
+"""Annotation kinds as they stand in config names, and the `taskType` of their rows.
+
+Upstream has neither lesion diameters nor ratios.
+"""
 KINDS = tuple(TASK_TYPES)
+LESION_KINDS = ("TumorLesionSize", "LesionDiameter")
+"""Kinds that are numbered by lesion task."""
 LANDMARK_KINDS = {kind: kind.partition("_")[2].lower() for kind in KINDS if kind.startswith("Biometrics")}
 """Kind of pairs on landmarks to their metric type, "" for any."""
 
@@ -45,7 +53,7 @@ COMMON: list[tuple[str, pa.DataType]] = [
     (
         "split_source",
         pa.string(),
-    ),  # "recomputed", "published" or "patient_hash": where THIS pair's split is from
+    ),  # where THIS pair's split is from: "recomputed", "approximated", "published" or "patient_hash"
     ("flags", pa.list_(pa.string())),
     ("single_instance", pa.bool_()),
     (
@@ -76,6 +84,17 @@ BIOMETRIC_PROFILE = pa.struct(
     ]
 )
 
+DIAMETER = pa.struct(
+    [
+        ("lesion_id", pa.uint32()),  # of `volumes/`
+        ("longest", CHORD),
+        ("perpendicular", CHORD),  # null where there is none
+        ("measure_mm", pa.float64()),  # the longest of a mass, the perpendicular of a node; null where it is
+        ("raster_mm", pa.float64()),  # extent of a pixel along the measure
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+
 LANDMARK_METRIC = pa.struct(
     [
         ("metric_type", pa.string()),
@@ -91,7 +110,20 @@ PAIR_SCHEMAS = {
     "BoxSize": pa.schema([*COMMON, ("bounding_boxes", pa.list_(BOUNDING_BOX))]),
     "MaskSize": pa.schema([*COMMON, ("pixel_count", pa.uint32()), ("ROI_area", pa.float64())]),
     "TumorLesionSize": pa.schema(
-        [*COMMON, ("n_total_clusters", pa.uint32()), ("biometric_profile", pa.list_(BIOMETRIC_PROFILE))]
+        [
+            *COMMON,
+            ("definition", pa.string()),  # "conic" or "moments"
+            ("n_total_clusters", pa.uint32()),
+            ("biometric_profile", pa.list_(BIOMETRIC_PROFILE)),
+        ]
+    ),
+    "LesionDiameter": pa.schema(
+        [
+            *COMMON,
+            ("lesion_kind", pa.string()),
+            ("n_total_clusters", pa.uint32()),
+            ("diameters", pa.list_(DIAMETER)),
+        ]
     ),
     **{
         kind: pa.schema(
@@ -108,16 +140,17 @@ PAIR_SCHEMAS = {
 }
 
 
-def kinds_of(dataset: Dataset) -> tuple[str, ...]:
+def kinds_of(dataset: Dataset, rules: Rules) -> tuple[str, ...]:
     """Annotation kinds of a dataset's configs, as upstream names them.
 
     Landmark measures of several types get a kind for each type, those of one type the plain kind.
     """
     types = {measure.kind for task in dataset.landmark_tasks for measure in task.measures}
-    of_masks = tuple(kind for kind in KINDS if kind not in LANDMARK_KINDS)
-    if not types:
-        return of_masks
-    return (*of_masks, *(kind for kind, metric in LANDMARK_KINDS.items() if bool(metric) == (len(types) > 1)))
+    kinds = ["BoxSize", "MaskSize"] if dataset.tasks else []
+    if dataset.lesion_tasks:
+        kinds += LESION_KINDS if rules.lesion_axes == "moments" else LESION_KINDS[:1]
+    kinds += [kind for kind, metric in LANDMARK_KINDS.items() if types and bool(metric) == (len(types) > 1)]
+    return tuple(kinds)
 
 
 def config_name(dataset: str, kind: str, task: int, plane: str, split: str) -> str:

@@ -10,6 +10,8 @@ from medvision.schemas.dataset import Measure
 from medvision.transforms import cephalometry
 
 Point3 = tuple[float, float, float]
+ANGLE_FOLDED = "angle_folded"
+"""The lines open by more than 90 degrees and upstream gives the supplement."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,17 @@ def upstream_biometrics(
         measures: In upstream's order.
     """
     found = []
+    flags: tuple[str, ...]
     for measure in measures:
         if any(number not in points_xyz for number in measure.points):
             continue
         placed = [_scaled(points_xyz[number], spacing_xyz_mm) for number in measure.points]
         if measure.kind == "distance":
             value, unit = math.dist(placed[0], placed[1]), "mm"
+            flags = ()
         else:
             value, unit = folded_angle_deg(placed), "degree"
+            flags = (ANGLE_FOLDED,) if _is_obtuse(placed) else ()
         found.append(
             Biometric(
                 "upstream",
@@ -58,6 +63,7 @@ def upstream_biometrics(
                 measure.slice_dim,
                 measure.points[0],
                 measure.points,
+                flags,
             )
         )
     return found
@@ -65,11 +71,21 @@ def upstream_biometrics(
 
 def folded_angle_deg(placed: Sequence[Point3]) -> float:
     """Acute angle between the lines 0-1 and 2-3, in degrees."""
+    dot, lengths = _product(placed)
+    return math.degrees(math.acos(min(1.0, abs(dot) / lengths))) if lengths else math.nan
+
+
+def _is_obtuse(placed: Sequence[Point3]) -> bool:
+    """Whether the directed lines open by more than 90 degrees, so that folding changes the angle."""
+    dot, lengths = _product(placed)
+    return bool(lengths) and round(dot / lengths, 9) < 0
+
+
+def _product(placed: Sequence[Point3]) -> tuple[float, float]:
+    """Scalar product of the directed lines 0-1 and 2-3, and the product of their lengths."""
     first = [end - start for start, end in zip(placed[0], placed[1], strict=True)]
     second = [end - start for start, end in zip(placed[2], placed[3], strict=True)]
-    dot = abs(sum(a * b for a, b in zip(first, second, strict=True)))
-    lengths = math.hypot(*first) * math.hypot(*second)
-    return math.degrees(math.acos(min(1.0, dot / lengths))) if lengths else math.nan
+    return sum(a * b for a, b in zip(first, second, strict=True)), math.hypot(*first) * math.hypot(*second)
 
 
 def cephalometric_biometrics(film_points_mm: Mapping[int, tuple[float, float]], slice_dim: int) -> list[Biometric]:

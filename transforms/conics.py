@@ -192,13 +192,18 @@ def _scaled_box(
 
 def _rounded(ellipse: Ellipse, pixel_mm: tuple[float, float]) -> Ellipse:
     """Ends as whole pixels (halves to even), and lengths as distances between those."""
-    (a, b), (c, d) = (
-        tuple((float(round(r)), float(round(k))) for r, k in ends) for ends in (ellipse.major, ellipse.minor)
-    )
+    major, minor = _whole(ellipse.major), _whole(ellipse.minor)
     return replace(
-        ellipse, major=(a, b), minor=(c, d), major_mm=_apart(a, b, pixel_mm), minor_mm=_apart(c, d, pixel_mm)
+        ellipse, major=major, minor=minor, major_mm=_apart(major, pixel_mm), minor_mm=_apart(minor, pixel_mm)
     )
 
 
-def _apart(first: Point, second: Point, pixel_mm: tuple[float, float]) -> float:
-    return float(np.hypot((first[0] - second[0]) * pixel_mm[0], (first[1] - second[1]) * pixel_mm[1]))
+def _whole(ends: Ends) -> Ends:
+    """Rounded to 1e-9 before, so that a half is a half whatever the last bits of the cosine."""
+    (a, b), (c, d) = (tuple(float(round(round(coordinate, 9))) for coordinate in end) for end in ends)
+    return (a, b), (c, d)
+
+
+def _apart(ends: Ends, pixel_mm: tuple[float, float]) -> float:
+    (a, b), (c, d) = ends
+    return float(np.hypot((a - c) * pixel_mm[0], (b - d) * pixel_mm[1]))

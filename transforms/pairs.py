@@ -12,15 +12,17 @@ import pyarrow.compute as pc
 from medvision.schemas.pairs import (
     BIOMETRIC_PROFILE,
     BOUNDING_BOX,
+    DIAMETER,
     LANDMARK_KINDS,
     LANDMARK_METRIC,
+    LESION_KINDS,
     PAIR_SCHEMAS,
     TASK_TYPES,
 )
 from medvision.schemas.rules import Rules
 from medvision.transforms.split import SIDES, NumberedSplit
 
-ANNOTATION_KEY = {"BoxSize": "box", "MaskSize": "mask", "TumorLesionSize": "lesion"}
+ANNOTATION_KEY = {"BoxSize": "box", "MaskSize": "mask", "TumorLesionSize": "lesion", "LesionDiameter": "diameter"}
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,16 @@ def pair_groups(
     if not len(items):
         return
     number_field = "landmark_task" if kind in LANDMARK_KINDS else "lesion_task"
-    has_own_number = kind in LANDMARK_KINDS or kind == "TumorLesionSize"
+    has_own_number = kind in LANDMARK_KINDS or kind in LESION_KINDS
     tasks = items.field(number_field) if has_own_number else _one(rows.column("task")).take(parents)
     names = _one(rows.column("upstream_name")).take(parents)
     sides, sources = _sides(kind, tasks, names, splits)
-    special = _SPECIAL.get(kind, _landmark_columns)(items)
+    special = _SPECIAL.get(kind, _landmark_columns)(items, rules)
     if kind in LANDMARK_KINDS:
         planes_of = _one(rows.column("slice_dim")).take(parents)
         special["biometric_profile"] = _landmark_profile(items, planes_of)
         special["landmark_file"] = _one(rows.column("landmark_path")).take(parents)
-    reasons = _reasons(kind, items, special, rules)
+    reasons = _reasons(kind, special, rules)
     slice_ids = _one(rows.column("slice_id")).take(parents)
     numbers = pc.utf8_lpad(tasks.cast(pa.string()), 2, "0")
     if kind in LANDMARK_KINDS:
@@ -91,6 +93,8 @@ def pair_groups(
     spacing = "pixel_spacing_mm" if has_own_number else "mask_pixel_spacing_mm"
     for name, source in {**_RENAMED, "pixel_size": spacing}.items():
         columns[name] = _one(rows.column(source)).take(parents)
+    if has_own_number:
+        columns["flags"] = _joined(columns["flags"], items.field("flags"))
     schema = PAIR_SCHEMAS[kind]
     table = pa.Table.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
     planes = _one(rows.column("plane")).take(parents)
@@ -119,11 +123,18 @@ _RENAMED = {
 
 def _items(rows: pa.Table, kind: str, rules: Rules) -> tuple[pa.Array, pa.StructArray]:
     """Row number and annotation of each pair."""
-    column = "biometrics" if kind in LANDMARK_KINDS else "lesions" if kind == "TumorLesionSize" else "segments"
+    column = "biometrics" if kind in LANDMARK_KINDS else "lesions" if kind in LESION_KINDS else "segments"
     nested = _one(rows.column(column))
     parents, items = pc.list_parent_indices(nested), pc.list_flatten(nested)
     if kind == "TumorLesionSize":
-        keep = pc.greater(pc.list_value_length(items.field("ellipses")), 0)
+        measured = "ellipses" if rules.lesion_axes == "conic" else "regions"
+        keep = pc.greater(pc.list_value_length(items.field(measured)), 0)
+    elif kind == "LesionDiameter":
+        regions = items.field("regions")  # all of a slice have a diameter, or none: it is the acquisition plane or not
+        first = pc.list_element(regions.filter(pc.greater(pc.list_value_length(regions), 0)), 0)
+        keep = pc.greater(pc.list_value_length(regions), 0).to_numpy(zero_copy_only=False).copy()
+        keep[keep] = first.field("longest").is_valid().to_numpy(zero_copy_only=False)
+        keep = pa.array(keep)
     elif kind in LANDMARK_KINDS:
         keep = pc.and_(items.field("primary"), pc.equal(items.field("definition"), rules.biometrics))
         if LANDMARK_KINDS[kind]:
@@ -146,17 +157,18 @@ def _sides(kind: str, tasks: pa.Array, names: pa.Array, splits: NumberedSplit) -
     )
 
 
-def _reasons(kind: str, items: pa.StructArray, special: dict[str, pa.Array], rules: Rules) -> pa.Array:
+def _reasons(kind: str, special: dict[str, pa.Array], rules: Rules) -> pa.Array:
     """Why upstream's single-instance set leaves a pair out; "" where it does not."""
     nothing = pa.scalar("")
     if kind in LANDMARK_KINDS:
-        return _repeat("", len(items), pa.string())
+        return _repeat("", len(special["definition"]), pa.string())
     if kind == "MaskSize":
-        small = pc.less(items.field("pixel_count"), rules.min_mask_pixels)
+        small = pc.less(special["pixel_count"], rules.min_mask_pixels)
         return pc.if_else(small, pa.scalar("mask_too_small"), nothing)
-    if kind == "TumorLesionSize":
-        several = pc.greater(items.field("n_total_clusters"), 1)
-        return pc.if_else(several, pa.scalar("multiple_clusters"), nothing)
+    if kind in LESION_KINDS:
+        measured = kind == "TumorLesionSize" and rules.counted_clusters == "measured"
+        count = pc.list_value_length(special["biometric_profile"]) if measured else special["n_total_clusters"]
+        return pc.if_else(pc.greater(count, 1), pa.scalar("multiple_clusters"), nothing)
     boxes = special["bounding_boxes"]
     several = pc.greater(pc.list_value_length(boxes), 1)
     dimensions = pc.list_element(boxes, 0).field("dimensions")
@@ -165,39 +177,78 @@ def _reasons(kind: str, items: pa.StructArray, special: dict[str, pa.Array], rul
     return pc.if_else(several, pa.scalar("multiple_boxes"), pc.if_else(small, pa.scalar("box_too_small"), nothing))
 
 
-def _box_columns(items: pa.StructArray) -> dict[str, pa.Array]:
-    boxes = _compact(items.field("boxes"))
-    flat = boxes.values
-    names = ("min_rc", "max_rc", "center_rc", "size_px", "size_mm")
-    renamed = pa.StructArray.from_arrays([flat.field(name) for name in names], fields=list(BOUNDING_BOX))
+def _box_columns(items: pa.StructArray, rules: Rules) -> dict[str, pa.Array]:
+    if rules.connectivity == "corners":
+        boxes = _compact(items.field("instances"))
+        arrays = _instance_boxes(boxes.values)
+    else:
+        boxes = _compact(items.field("boxes"))
+        arrays = [boxes.values.field(name) for name in ("min_rc", "max_rc", "center_rc", "size_px", "size_mm")]
+    renamed = pa.StructArray.from_arrays(arrays, fields=list(BOUNDING_BOX))
     return {"bounding_boxes": pa.ListArray.from_arrays(boxes.offsets, renamed)}
 
 
-def _mask_columns(items: pa.StructArray) -> dict[str, pa.Array]:
+def _instance_boxes(flat: pa.StructArray) -> list[pa.Array]:
+    """Half-open instances in upstream's fields: inclusive maxima, floored centres."""
+    start, stop, start_mm, stop_mm = (
+        pc.list_flatten(flat.field(name)).to_numpy() for name in ("start_rc", "stop_rc", "start_mm", "stop_mm")
+    )
+    low, high = start.astype(np.int64), stop.astype(np.int64) - 1
+    whole = (low, high, (low + high) // 2, high - low + 1)
+    offsets = pa.array(np.arange(0, len(low) + 1, 2, dtype=np.int32))
+    arrays = [pa.ListArray.from_arrays(offsets, pa.array(values.astype(np.uint16))) for values in whole]
+    return [*arrays, pa.ListArray.from_arrays(offsets, pa.array(stop_mm - start_mm))]
+
+
+def _mask_columns(items: pa.StructArray, rules: Rules) -> dict[str, pa.Array]:
     return {"pixel_count": items.field("pixel_count"), "ROI_area": items.field("area_mm2")}
 
 
-def _lesion_columns(items: pa.StructArray) -> dict[str, pa.Array]:
-    ellipses = _compact(items.field("ellipses"))
-    flat = ellipses.values
+def _lesion_columns(items: pa.StructArray, rules: Rules) -> dict[str, pa.Array]:
+    conic = rules.lesion_axes == "conic"
+    found = _compact(items.field("ellipses" if conic else "regions"))
+    flat = found.values
     values = {
         "metric_type": "distance",
         "metric_map_name": "lines_map",
         "metric_key_major_axis": "L-1-2",
-        "metric_value_major_axis": flat.field("major_mm"),
+        "metric_value_major_axis": flat.field("major_mm") if conic else flat.field("major_axis").field("length_mm"),
         "metric_key_minor_axis": "L-3-4",
-        "metric_value_minor_axis": flat.field("minor_mm"),
+        "metric_value_minor_axis": flat.field("minor_mm") if conic else flat.field("minor_axis").field("length_mm"),
         "metric_unit": "mm",
     }
     arrays = [_repeat(value, len(flat), pa.string()) if isinstance(value, str) else value for value in values.values()]
     profile = pa.StructArray.from_arrays(arrays, fields=list(BIOMETRIC_PROFILE))
     return {
-        "n_total_clusters": items.field("n_total_clusters"),
-        "biometric_profile": pa.ListArray.from_arrays(ellipses.offsets, profile),
+        "definition": _repeat(rules.lesion_axes, len(items), pa.string()),
+        "n_total_clusters": items.field("n_total_clusters") if conic else pc.list_value_length(found),
+        "biometric_profile": pa.ListArray.from_arrays(found.offsets, profile),
     }
 
 
-def _landmark_columns(items: pa.StructArray) -> dict[str, pa.Array]:
+def _diameter_columns(items: pa.StructArray, rules: Rules) -> dict[str, pa.Array]:
+    regions = _compact(items.field("regions"))
+    flat = regions.values
+    kinds = items.field("lesion_kind").take(pc.list_parent_indices(regions))
+    longest, perpendicular = flat.field("longest"), flat.field("perpendicular")
+    short_mm = pc.if_else(perpendicular.is_valid(), perpendicular.field("length_mm"), pa.scalar(None, pa.float64()))
+    arrays = [
+        flat.field("lesion_id"),
+        longest,
+        perpendicular,
+        pc.if_else(pc.equal(kinds, "node"), short_mm, longest.field("length_mm")),
+        flat.field("raster_mm"),
+        flat.field("flags"),
+    ]
+    diameters = pa.StructArray.from_arrays(arrays, fields=list(DIAMETER))
+    return {
+        "lesion_kind": items.field("lesion_kind"),
+        "n_total_clusters": pc.list_value_length(regions),
+        "diameters": pa.ListArray.from_arrays(regions.offsets, diameters),
+    }
+
+
+def _landmark_columns(items: pa.StructArray, rules: Rules) -> dict[str, pa.Array]:
     return {"landmark_source": items.field("source"), "definition": items.field("definition")}
 
 
@@ -209,7 +260,20 @@ def _landmark_profile(items: pa.StructArray, slice_dims: pa.Array) -> pa.StructA
     return pa.StructArray.from_arrays(arrays, fields=list(LANDMARK_METRIC))
 
 
-_SPECIAL = {"BoxSize": _box_columns, "MaskSize": _mask_columns, "TumorLesionSize": _lesion_columns}
+_SPECIAL = {
+    "BoxSize": _box_columns,
+    "MaskSize": _mask_columns,
+    "TumorLesionSize": _lesion_columns,
+    "LesionDiameter": _diameter_columns,
+}
+
+
+def _joined(of_rows: pa.ListArray, of_items: pa.ListArray) -> pa.ListArray:
+    """Flags of each pair's slice and of its own measure together, sorted."""
+    if not len(of_items.flatten()):
+        return of_rows
+    both = zip(of_rows.to_pylist(), of_items.to_pylist(), strict=True)
+    return pa.array([sorted({*row, *own}) for row, own in both], of_rows.type)
 
 
 def _compact(lists: pa.ListArray) -> pa.ListArray:

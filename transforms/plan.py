@@ -73,7 +73,7 @@ def read_plan(store: Store, shard: Shard) -> list[Case]:
 
 NOT_IN_ROWS = {
     *("licence", "spdx", "redistribute", "access", "homepage", "data_urls", "papers", "citation", "package"),
-    *("images_published", "masks_published", "known_bad", "drop_empty_masks", "patient_files"),
+    *("images_published", "masks_published", "known_bad", "late_cases", "drop_empty_masks", "patient_files"),
     *("read_patients", "read_axes", "bucket_bits", "name", "description", "excluded_upstream"),
     *("image", "mask", "case", "sources", "transform", "table"),
     *("upstream_images", "upstream_masks", "upstream_landmarks"),

@@ -7,11 +7,11 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
-from medvision.schemas.pairs import LANDMARK_KINDS
+from medvision.schemas.pairs import LANDMARK_KINDS, LESION_KINDS, kinds_of
 from medvision.schemas.rules import Rules
 from medvision.transforms.store import Store
 
@@ -20,7 +20,11 @@ SIDES = ("train", "test")
 PLAN_KINDS = {"detection": "BoxSize", "segmentation": "MaskSize", "biometry": "TumorLesionSize"}
 
 NumberedSplit = dict[tuple[str, int, str], tuple[str, str]]
-"""(annotation kind, task number of that kind, upstream file name) to (side, split_source)."""
+"""(annotation kind, task number of that kind, upstream file name) to (side, split_source).
+
+A side of "" is that of an image which the kind leaves out.
+"""
+LATE = ("", "late_case")
 
 
 def stable_hash(*parts: str) -> int:
@@ -51,16 +55,18 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
     """
     ordered = sorted(cases, key=lambda case: case.case_id)
     names: dict[tuple[bool, int], dict[str, str]] = defaultdict(dict)  # by (of landmarks, task)
+    late: dict[tuple[bool, int], set[str]] = defaultdict(set)
     for case in ordered:
         for image in case.images:
             names[bool(case.landmarks), image.task][image.upstream_name] = case.patient
-    targets = [(kind, task.number, (False, task.number)) for kind in ("BoxSize", "MaskSize") for task in dataset.tasks]
-    targets += [("TumorLesionSize", lesion.number, (False, lesion.task)) for lesion in dataset.lesion_tasks]
-    targets += [(kind, task.number, (True, task.number)) for kind in LANDMARK_KINDS for task in dataset.landmark_tasks]
+            if case.case_id in dataset.late_cases:
+                late[bool(case.landmarks), image.task].add(image.upstream_name)
     published = read_published_splits(splits_from, dataset.name) if splits_from else {}
     sides: NumberedSplit = {}
-    for kind, number, image_task in targets:
-        patients = names[image_task]
+    for kind, number, image_task in _targets(dataset, rules):
+        left_out = late[image_task] if not _holds_late_cases(kind, rules) else set()
+        sides.update({(kind, number, name): LATE for name in left_out})
+        patients = {name: patient for name, patient in names[image_task].items() if name not in left_out}
         if rules.split_source == "patient_hash":
             chosen = {
                 n: (patient_side(dataset.name, p, rules.train_fraction), "patient_hash") for n, p in patients.items()
@@ -69,9 +75,26 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
             chosen = _published_sides(published, dataset.name, kind, number, patients)
         else:
             shuffled = shuffle_split(patients, rules.train_fraction)
-            chosen = {name: (side, "recomputed") for name, side in shuffled.items()}
+            order = rules.lesion_split_order if kind in LESION_KINDS else rules.mask_split_order
+            source = "recomputed" if order == "sorted" else "approximated"
+            chosen = {name: (side, source) for name, side in shuffled.items()}
         sides.update({(kind, number, name): side for name, side in chosen.items()})
     return sides
+
+
+def _targets(dataset: Dataset, rules: Rules) -> Iterator[tuple[str, int, tuple[bool, int]]]:
+    """Kind, task number of that kind, and the images (of landmarks, task) that it is shown on."""
+    for kind in kinds_of(dataset, rules):
+        if kind in LANDMARK_KINDS:
+            yield from ((kind, task.number, (True, task.number)) for task in dataset.landmark_tasks)
+        elif kind in LESION_KINDS:
+            yield from ((kind, lesion.number, (False, lesion.task)) for lesion in dataset.lesion_tasks)
+        else:
+            yield from ((kind, task.number, (False, task.number)) for task in dataset.tasks)
+
+
+def _holds_late_cases(kind: str, rules: Rules) -> bool:
+    return rules.late_cases == "all" or (rules.late_cases == "lesions" and kind in LESION_KINDS)
 
 
 def read_published_splits(folder: str, dataset: str) -> dict[tuple[str, int], dict[str, str]]:
@@ -110,7 +133,9 @@ def _published_sides(
     number: int,
     names: Iterable[str],
 ) -> dict[str, tuple[str, str]]:
-    plan_kind = "TumorLesionSize" if kind in LANDMARK_KINDS else kind  # upstream plans both as "biometry"
+    plan_kind = (
+        "TumorLesionSize" if kind in (*LANDMARK_KINDS, *LESION_KINDS) else kind
+    )  # upstream plans both as "biometry"
     known = published.get((plan_kind, number), {})
     missing = sorted(set(names) - set(known))
     if missing:

@@ -186,6 +186,7 @@ def twin(rows: list[dict], kind: str, splits: dict, first_row: int = 0) -> dict:
             else:
                 reason = "multiple_clusters" if item["n_total_clusters"] > 1 else ""
                 pair["pixel_size"] = source["pixel_spacing_mm"]
+                pair["definition"] = "conic"
                 pair["n_total_clusters"] = item["n_total_clusters"]
                 pair["biometric_profile"] = [
                     {
