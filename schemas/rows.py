@@ -90,7 +90,7 @@ REGION = pa.struct(
         ("feret", CHORD),  # largest distance of two pixel-edge midpoints, inside or not
         ("longest", CHORD),  # RECIST 1.1 longest diameter inside the region; null off the acquisition plane
         ("perpendicular", CHORD),  # longest diameter perpendicular to it; null where there is none
-        ("raster_mm", pa.float64()),  # extent of a pixel along the shortest measured line: what its value cannot tell
+        ("raster_mm", pa.float64()),  # extent of a pixel along its measure: each end is known to half of it
         ("flags", pa.list_(pa.string())),
     ]
 )
@@ -104,7 +104,7 @@ LESION = pa.struct(
         ("lesion_kind", pa.string()),  # "mass" (its longest diameter counts) or "node" (its short axis)
         ("n_total_clusters", pa.uint32()),  # 4-connected clusters before any floor or guard
         ("ellipses", pa.list_(ELLIPSE)),  # those kept, in order of falling pixel_count
-        ("regions", pa.list_(REGION)),  # in raster order of each region's first pixel
+        ("regions", pa.list_(REGION)),  # in order of falling pixel_count
         ("flags", pa.list_(pa.string())),  # known oddities of the rules that these ellipses show
         ("origin_rc", PAIR_U16),  # first row and column of the crop that `runs` describes
         ("size_rc", PAIR_U16),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, LESION, PAIR_F64, PAI
 from medvision.schemas.rules import Rules
 from medvision.transforms.components import label_slices
 from medvision.transforms.conics import Ellipse, Frame
+from medvision.transforms.lesion_volumes import LesionVolume
 from medvision.transforms.lesions import measure_clusters
 from medvision.transforms.runs import run_lengths
 
@@ -83,6 +84,7 @@ def lesions_column(
     mask: np.ndarray,
     plane: PlaneLabels,
     tasks: Sequence[LesionTask],
+    volumes: Mapping[int, LesionVolume],
     frame: Frame,
     names: dict[int, str],
     rules: Rules,
@@ -91,6 +93,7 @@ def lesions_column(
 
     Args:
         mask: (x, y, z) labels.
+        volumes: Lesions of each task by its number, for those whose target the mask shows.
         frame: Size and pixel sizes of the plane's slices.
     """
     found: dict[int, list[dict[str, object]]] = {}
@@ -102,6 +105,8 @@ def lesions_column(
             low, high = group[:, 3:5].min(axis=0), group[:, 5:7].max(axis=0) + 1
             crop = stack[index, low[0] : high[0], low[1] : high[1]] == task.target
             axes = measure_clusters(crop, (int(low[0]), int(low[1])), frame, rules)
+            volume = volumes[task.number]
+            regions = volume.regions(plane.slice_dim, index)
             found.setdefault(index, []).append(
                 {
                     "lesion_task": task.number,
@@ -110,7 +115,7 @@ def lesions_column(
                     "lesion_kind": task.kind,
                     "n_total_clusters": axes.clusters,
                     "ellipses": [_ellipse_row(ellipse) for ellipse in axes.ellipses],
-                    "regions": [],
+                    "regions": [volume.region_row(region, plane.slice_dim, index) for region in regions],
                     "flags": list(axes.flags),
                     "origin_rc": low.tolist(),
                     "size_rc": list(crop.shape),

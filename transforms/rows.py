@@ -30,8 +30,12 @@ from medvision.transforms.conics import Frame
 from medvision.transforms.encode import Encoding
 from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
 from medvision.transforms.label_checks import is_surrounded, without_labels
+from medvision.transforms.lesion_volumes import LesionVolume, lesion_volume
 from medvision.transforms.read import Mask
 from medvision.transforms.volume_rows import acquisition_dim, structure_rows, structure_tables, volume_row
+
+Lesions = dict[int, LesionVolume]
+"""By number of lesion task."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,24 @@ def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions
     return CaseLabels(case, mask, tuple(planes), structure_tables(mask.volume.data))
 
 
+def lesion_volumes(labels: CaseLabels, image: CaseImage, dataset: Dataset) -> Lesions:
+    """Lesions of each lesion task that is shown on the image, by task number; tasks that it lacks are left out."""
+    grid, data = labels.mask.volume.grid, labels.mask.volume.data
+    dim = _acquisition_dim(labels, dataset)
+    found = {
+        task.number: lesion_volume(data, task.target, grid, dim, task.kind) for task in dataset.lesions_of(image.task)
+    }
+    return {number: volume for number, volume in found.items() if volume is not None}
+
+
 def image_rows(
-    labels: CaseLabels, image: CaseImage, volume: Volume, dataset: Dataset, options: BuildOptions, side: str
+    labels: CaseLabels,
+    image: CaseImage,
+    volume: Volume,
+    lesions: Lesions,
+    dataset: Dataset,
+    options: BuildOptions,
+    side: str,
 ) -> Iterator[PlaneRows]:
     """Rows of one image, plane by plane.
 
@@ -86,7 +106,7 @@ def image_rows(
             "slice_idx": pa.array(plane.slice_idx, pa.uint16()),
             "segments": segments_column(plane, mask_pixel_mm, exact_mm, names),
             "lesions": lesions_column(
-                labels.mask.volume.data, plane, dataset.lesions_of(task.number), frame, names, rules
+                labels.mask.volume.data, plane, dataset.lesions_of(task.number), lesions, frame, names, rules
             ),
         }
         name = PLANES[plane.slice_dim]
@@ -102,13 +122,36 @@ def image_rows(
 
 
 def mask_volume_row(
-    labels: CaseLabels, image: CaseImage, volume: Volume, dataset: Dataset, options: BuildOptions, side: str
+    labels: CaseLabels,
+    image: CaseImage,
+    volume: Volume,
+    lesions: Lesions,
+    dataset: Dataset,
+    options: BuildOptions,
+    side: str,
 ) -> dict[str, Any]:
     """The row of VOLUME_SCHEMA of an image with a mask."""
     task, rules, grid = dataset.task(image.task), options.rule_table, labels.mask.volume.grid
-    structures = structure_rows(labels.structures, grid, label_names(task, rules), rules)
-    dim = acquisition_dim(grid, [PLANES.index(plane) for plane in task.physical_planes])
-    return volume_row(labels.case, image, volume.grid, grid, dataset, task, side, structures, [], dim)
+    names = label_names(task, rules)
+    structures = structure_rows(labels.structures, grid, names, rules)
+    found = [
+        {
+            "lesion_task": lesion.number,
+            "label": lesion.target,
+            "name": names.get(lesion.target, ""),
+            "lesion_kind": lesion.kind,
+            "lesions": lesions[lesion.number].rows(),
+        }
+        for lesion in sorted(dataset.lesions_of(task.number), key=lambda lesion: lesion.number)
+        if lesion.number in lesions
+    ]
+    dim = _acquisition_dim(labels, dataset)
+    return volume_row(labels.case, image, volume.grid, grid, dataset, task, side, structures, found, dim)
+
+
+def _acquisition_dim(labels: CaseLabels, dataset: Dataset) -> int:
+    task = dataset.task(labels.case.images[0].task)
+    return acquisition_dim(labels.mask.volume.grid, [PLANES.index(plane) for plane in task.physical_planes])
 
 
 def label_names(task: Task, rules: Rules) -> dict[int, str]:

@@ -26,7 +26,7 @@ from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
 from medvision.transforms.readers.opened import source_sha256
 from medvision.transforms.records import adopt_record, commit_record, find_record
-from medvision.transforms.rows import image_rows, mask_volume_row, measure_case
+from medvision.transforms.rows import image_rows, lesion_volumes, mask_volume_row, measure_case
 from medvision.transforms.store import Store
 from medvision.transforms.volume_rows import acquisition_dim, volume_row
 from medvision.transforms.write import ShardWriter, dead_letter_rows, source_rows
@@ -142,7 +142,8 @@ class _Attempt:
             try:
                 if isinstance(volume, DataFault):
                     raise volume
-                about = labels, image, volume, self.dataset, self.options, self.shard.side
+                lesions = lesion_volumes(labels, image, self.dataset)
+                about = labels, image, volume, lesions, self.dataset, self.options, self.shard.side
                 found = self._write_all(image_rows(*about), writer)
                 if found:
                     self.volumes.append(mask_volume_row(*about))

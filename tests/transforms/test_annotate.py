@@ -11,8 +11,10 @@ from twins import SLICE_OF, fit_clusters, segment_rows
 from medvision.schemas.dataset import LesionTask
 from medvision.schemas.rows import LESION, PAIR_F64, PAIR_U16, SEGMENT
 from medvision.schemas.rules import RULES
+from medvision.schemas.volume import Grid
 from medvision.transforms.annotate import lesions_column, pair_column, segments_column, survey_plane
 from medvision.transforms.conics import Frame
+from medvision.transforms.lesion_volumes import lesion_volume
 
 NAMES = {1: "liver", 2: "cancer", 9: "never there"}
 SPACING_MM = (0.7421875, 3.1)
@@ -32,7 +34,11 @@ def segments_of(mask: np.ndarray, slice_dim: int, spacing_mm: tuple[float, float
 
 def lesions_of(mask: np.ndarray, slice_dim: int, tasks: list[LesionTask], spacing_mm=SPACING_MM) -> list:
     plane = survey_plane(mask, slice_dim)
-    column = lesions_column(mask, plane, tasks, Frame(plane.shape_rc, spacing_mm, spacing_mm), NAMES, RULE)
+    space = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), np.eye(4), (1.0, 1.0, 1.0), "RAS")
+    found = {task.number: lesion_volume(mask, task.target, space, 2, task.kind) for task in tasks}
+    volumes = {number: volume for number, volume in found.items() if volume}
+    frame = Frame(plane.shape_rc, spacing_mm, spacing_mm)
+    column = lesions_column(mask, plane, tasks, volumes, frame, NAMES, RULE)
     assert column.type == pa.list_(LESION)
     column.validate(full=True)
     return column.to_pylist()

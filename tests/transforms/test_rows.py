@@ -17,7 +17,7 @@ from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.schemas.volume import Grid, Volume
 from medvision.transforms import columns
 from medvision.transforms.read import Mask
-from medvision.transforms.rows import PlaneRows, image_rows, measure_case, slice_stem
+from medvision.transforms.rows import PlaneRows, image_rows, lesion_volumes, measure_case, slice_stem
 
 SHAPE = (26, 33, 19)
 IMAGE_MM, MASK_MM = (0.7, 1.1, 2.3), (0.9, 1.3, 2.9)
@@ -95,7 +95,9 @@ class Scene:
         mask = Mask(Volume(self.mask, self.mask_grid, 1.0, 0.0), self.overlap)
         labels = measure_case(case, mask, self.dataset, options)
         volume = Volume(self.image, self.image_grid, 1.0, 0.0)
-        found = list(image_rows(labels, case.images[task - 1], volume, self.dataset, options, "train"))
+        image = case.images[task - 1]
+        lesions = lesion_volumes(labels, image, self.dataset)
+        found = list(image_rows(labels, image, volume, lesions, self.dataset, options, "train"))
         for plane in found:
             assert plane.batch.schema == ANNOTATION_SCHEMA
             plane.batch.validate(full=True)
@@ -225,7 +227,9 @@ def test_per_class_masks_state_their_folder_and_4d_images_their_channel():
     options = BuildOptions("", "", (DATASET.name,))
     labels = measure_case(case, Mask(Volume(scene.mask, scene.mask_grid, 1.0, 0.0), 0), DATASET, options)
     volume = Volume(scene.image, scene.image_grid, 1.0, 0.0)
-    row = next(image_rows(labels, image, volume, DATASET, options, "test")).batch.to_pylist()[0]
+    row = next(
+        image_rows(labels, image, volume, lesion_volumes(labels, image, DATASET), DATASET, options, "test")
+    ).batch.to_pylist()[0]
     assert (row["mask_path"], row["source_channel"], row["side"]) == ("raw/s7/segmentations", 3, "test")
 
 
