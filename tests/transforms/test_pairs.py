@@ -359,3 +359,116 @@ def test_an_image_without_a_side_is_an_error():
     rows = table_of([row(segments=[segment(1, 500, [box((20, 20))])])])
     with pytest.raises(KeyError):
         groups_of(rows, "BoxSize", {("BoxSize", 1, "0_2.nii.gz"): ("train", "recomputed")})
+
+
+# Exact rules: instances, axes by moments, diameters
+
+EXACT = RULES["exact"]
+
+
+def chord(length_mm: float) -> dict:
+    ends = {"start_rc": [9.0, 2.5], "end_rc": [1.0, 2.5], "start_mm": [1.0, 2.0, 3.0], "end_mm": [4.0, 5.0, 6.0]}
+    return {"length_mm": length_mm, **ends}
+
+
+def region(number: int, longest_mm: float | None, perpendicular_mm: float | None = None) -> dict:
+    return {
+        "lesion_id": number,
+        "major_axis": chord(30.0 + number),
+        "minor_axis": chord(10.0 + number),
+        "longest": None if longest_mm is None else chord(longest_mm),
+        "perpendicular": None if perpendicular_mm is None else chord(perpendicular_mm),
+        "raster_mm": 0.5 + number,
+        "flags": ["coarse_raster"] if number else [],
+    }
+
+
+def exact_lesion(kind: str, *regions: dict) -> dict:
+    return {**lesion(3, 5, 2), "lesion_kind": kind, "regions": list(regions), "flags": []}
+
+
+def exact_groups(lesions: list[dict], kind: str, rules=EXACT) -> list[dict]:
+    rows = [row(0, index=4, lesions=lesions), row(0, index=5), row(0, index=6, lesions=lesions[:1])]
+    splits = {(kind, 3, "0_2.nii.gz"): ("train", "patient_hash")}
+    return [pair for group in groups_of(table_of(rows), kind, splits, rules=rules) for pair in group.table.to_pylist()]
+
+
+def test_box_pairs_of_exact_rules_are_instances_in_upstreams_fields():
+    """Two components that touch at a corner are two boxes of upstream's and one instance."""
+    joined = {
+        "start_rc": [10, 20],
+        "stop_rc": [25, 43],
+        "start_mm": [7.0, 38.0],
+        "stop_mm": [17.5, 81.7],
+        "pixel_count": 99,
+        "area_mm2": 131.67,
+    }
+    shown = {**segment(1, 99, [box((10, 12), 10), box((5, 11), 20)]), "instances": [joined]}
+    splits = {("BoxSize", 2, "0_2.nii.gz"): ("train", "patient_hash")}
+    (pair,) = groups_of(table_of([row(0, segments=[shown])]), "BoxSize", splits, rules=EXACT)[0].table.to_pylist()
+    (found,) = pair["bounding_boxes"]
+    assert found == {
+        "min_coords": [10, 20],
+        "max_coords": [24, 42],
+        "center_coords": [17, 31],
+        "dimensions": [15, 23],
+        "sizes": [10.5, pytest.approx(43.7)],
+    }
+    assert pair["single_instance"]
+
+
+def test_lesion_pairs_of_exact_rules_are_axes_by_moments():
+    first, second = exact_groups([exact_lesion("mass", region(0, 33.0), region(1, 20.0))], "TumorLesionSize")
+    assert (first["slice_row"], second["slice_row"]) == (0, 2)
+    axes = [(p["metric_value_major_axis"], p["metric_value_minor_axis"]) for p in first["biometric_profile"]]
+    assert axes == [(30.0, 10.0), (31.0, 11.0)]
+    assert (first["definition"], first["n_total_clusters"], first["excluded_reason"]) == (
+        "moments",
+        2,
+        "multiple_clusters",
+    )
+
+
+@pytest.mark.parametrize(("kind", "measure_mm"), [("mass", [33.0, 20.0]), ("node", [12.0, None])])
+def test_diameters_count_by_the_kind_of_lesion(kind, measure_mm):
+    pairs = exact_groups([exact_lesion(kind, region(0, 33.0, 12.0), region(1, 20.0))], "LesionDiameter")
+    assert len(pairs) == 2
+    for pair in pairs:
+        assert (pair["taskType"], pair["lesion_kind"]) == ("Lesion-Diameter", kind)
+        assert [d["measure_mm"] for d in pair["diameters"]] == measure_mm
+        assert [d["lesion_id"] for d in pair["diameters"]] == [0, 1]
+        assert pair["diameters"][0]["longest"] == chord(33.0)
+        assert [d["perpendicular"] for d in pair["diameters"]] == [chord(12.0), None]
+        assert [d["raster_mm"] for d in pair["diameters"]] == [0.5, 1.5]
+        assert pair["pair_id"].endswith("-diameter-03-2")
+        assert pair["excluded_reason"] == "multiple_clusters"
+
+
+def test_planes_without_diameters_make_no_diameter_pairs():
+    assert exact_groups([exact_lesion("mass", region(0, None))], "LesionDiameter") == []
+    assert len(exact_groups([exact_lesion("mass", region(0, None))], "TumorLesionSize")) == 2
+
+
+def test_pairs_carry_the_flags_of_their_slice_and_measure():
+    shown = {**lesion(3, 1, 1), "flags": ["conic_ends_rounded"]}
+    splits = {("TumorLesionSize", 3, "1_2.nii.gz"): ("train", "approximated")}
+    (group,) = groups_of(table_of([row(1, lesions=[shown])]), "TumorLesionSize", splits, rules=RULES["1.0.0"])
+    assert group.table["flags"].to_pylist() == [["conic_ends_rounded", "oblique"]]
+
+
+@pytest.mark.parametrize(("name", "single"), [("1.0.0", [True, False]), ("1.1.0", [False, False])])
+def test_1_0_0_counts_measured_clusters(name, single):
+    """Three clusters of which one, or two, were measured."""
+    rows = [row(0, index=k, lesions=[{**lesion(3, 3, k + 1), "flags": []}]) for k in range(2)]
+    splits = {("TumorLesionSize", 3, "0_2.nii.gz"): ("train", "approximated")}
+    (group,) = groups_of(table_of(rows), "TumorLesionSize", splits, rules=RULES[name])
+    assert group.table["single_instance"].to_pylist() == single
+
+
+def test_pairs_of_a_case_that_the_kind_leaves_out_do_not_exist():
+    rows = [row(case, lesions=[lesion(3, 1, 1)]) for case in (0, 1)]
+    splits = {
+        ("TumorLesionSize", 3, f"{case}_2.nii.gz"): side for case, side in enumerate([("", "late_case"), ("test", "x")])
+    }
+    (group,) = groups_of(table_of(rows), "TumorLesionSize", splits)
+    assert group.table["slice_row"].to_pylist() == [1]
