@@ -1,4 +1,4 @@
-"""The command line: `medvision datasets | check | build | validate | inspect`."""
+"""The command line: `medvision datasets | check | build | validate | inspect | stats | diff`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 import medvision
 from medvision.pipelines.card import pair_columns
+from medvision.pipelines.commands import add_diff, add_stats
 from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.dataset import PLANES
@@ -103,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("out", metavar="OUT")
     inspect.add_argument("row_id", metavar="ROW_ID", help="a slice_id")
     inspect.set_defaults(run=_inspect)
+    add_stats(commands)
+    add_diff(commands)
     return parser
 
 

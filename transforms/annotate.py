@@ -114,7 +114,7 @@ def lesions_column(
                     "name": names.get(task.target, ""),
                     "lesion_kind": task.kind,
                     "n_total_clusters": axes.clusters,
-                    "ellipses": [_ellipse_row(ellipse) for ellipse in axes.ellipses],
+                    "ellipses": [ellipse_row(ellipse) for ellipse in axes.ellipses],
                     "regions": [volume.region_row(region, plane.slice_dim, index) for region in regions],
                     "flags": list(axes.flags),
                     "origin_rc": low.tolist(),
@@ -163,7 +163,8 @@ def _instances(plane: PlaneLabels, spacing_rc_mm: Spacing) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=list(INSTANCE))
 
 
-def _ellipse_row(ellipse: Ellipse) -> dict[str, object]:
+def ellipse_row(ellipse: Ellipse) -> dict[str, object]:
+    """A value of ELLIPSE."""
     values = (
         ellipse.pixel_count,
         ellipse.major_mm,

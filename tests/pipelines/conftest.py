@@ -1,6 +1,8 @@
 """One small release, built once for all tests that only read it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +39,20 @@ def built(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("built") / "release"
     options = BuildOptions(str(raw), str(out), ("ACDC", "KiTS23"), planes=("axial",))
     return Built(options, run_build(options))
+
+
+@pytest.fixture(scope="session")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Release of miniature KiTS23, CAMUS and FeTA24, axial and coronal, without images, by rules; not to be changed."""
+    names = ("CAMUS", "FeTA24", "KiTS23")
+    root, out = tmp_path_factory.mktemp("raw of versions"), tmp_path_factory.mktemp("versions")
+    write_miniature(root, names, cases=2)
+
+    @cache
+    def built_by(rules: str) -> Path:
+        release = out / rules
+        planes = ("coronal", "axial")
+        run_build(BuildOptions(str(root), str(release), names, rules, planes, ("parquet",), "none"))
+        return release
+
+    return built_by
