@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medvision.transforms.edges import edge_midpoints
+from medvision.transforms.pixel_runs import mask_rows
 from medvision.transforms.sight import longest_in_sight
 
 Point = tuple[float, float]
@@ -31,11 +31,13 @@ class Chord:
 def recist_chords(
     mask: np.ndarray, origin_rc: tuple[int, int], spacing_rc_mm: tuple[float, float]
 ) -> tuple[Chord, Chord | None]:
-    """Longest chord, and the longest perpendicular one.
+    """Longest chord, and the one that reaches farthest at right angles to it.
 
     A raster has few chords at exactly 90 degrees. Perpendicular is one that advances along the longest chord by at
-    most half a pixel's extent in that direction (`raster_mm`): what the raster cannot tell from 90 degrees.
-    Of chords equal to 1e-9 mm, that first in raster order of (start, end).
+    most half a pixel's extent in that direction (`raster_mm`): what the raster cannot tell from 90 degrees. Of these
+    the one that reaches farthest across counts, of equal ones the shortest, which is the straightest.
+    Of longest chords equal to 1e-9 mm the one whose perpendicular reaches farthest is taken, so that neither length
+    depends on how the mask lies; then the first in raster order of (start, end).
 
     Args:
         mask: (rows, columns) bool with at least one pixel; one component, 8-connected, cropped to its box.
@@ -45,15 +47,28 @@ def recist_chords(
     Raises:
         ValueError: the mask is empty or not two-dimensional.
     """
-    edges = edge_midpoints(mask)
-    if not len(edges):
+    rows = mask_rows(mask)
+    if not len(rows.edges):
         raise ValueError(f"a chord wants at least one pixel, got an empty mask of shape {mask.shape}")
-    pixels = np.ascontiguousarray(mask, dtype=np.bool_)
     half_mm = np.array(spacing_rc_mm, np.float64) / 2
-    start, end = longest_in_sight(pixels, edges, half_mm, np.zeros(2))
-    longest = _chord(edges[start], edges[end], origin_rc, spacing_rc_mm)
-    start, end = longest_in_sight(pixels, edges, half_mm, half_mm * np.array(_unit(longest, spacing_rc_mm)))
-    return longest, None if start < 0 else _chord(edges[start], edges[end], origin_rc, spacing_rc_mm)
+    _, tied = longest_in_sight(rows, half_mm, np.zeros(2))
+    found = []
+    for pair in _one_a_direction(rows.edges, tied):
+        chord = _chord(rows.edges, pair, origin_rc, spacing_rc_mm)
+        best, _ = longest_in_sight(rows, half_mm, np.array(_unit(chord, spacing_rc_mm)))
+        across = (int(best[0]), int(best[1]))
+        found.append((-int(best[2]), int(best[3]), pair, across, chord))
+    _, _, _, across, longest = min(found)
+    return longest, None if across[0] < 0 else _chord(rows.edges, across, origin_rc, spacing_rc_mm)
+
+
+def _one_a_direction(edges: np.ndarray, tied: np.ndarray) -> list[tuple[int, int]]:
+    """Of equally long chords of one direction the first in raster order."""
+    first: dict[tuple[int, int], tuple[int, int]] = {}
+    for start, end in sorted((int(a), int(b)) for a, b in tied):
+        row, column = (int(value) for value in edges[start] - edges[end])
+        first.setdefault((row, column), (start, end))
+    return list(first.values())
 
 
 def raster_mm(along: Chord | Point, spacing_rc_mm: tuple[float, float]) -> float:
@@ -81,7 +96,10 @@ def _unit(along: Chord | Point, spacing_rc_mm: tuple[float, float]) -> Point:
     return row / length, column / length
 
 
-def _chord(start: np.ndarray, end: np.ndarray, origin_rc: tuple[int, int], spacing_rc_mm: tuple[float, float]) -> Chord:
+def _chord(
+    edges: np.ndarray, pair: tuple[int, int], origin_rc: tuple[int, int], spacing_rc_mm: tuple[float, float]
+) -> Chord:
+    start, end = edges[pair[0]], edges[pair[1]]
     row_mm, column_mm = ((int(a) - int(b)) * (mm / 2) for a, b, mm in zip(start, end, spacing_rc_mm, strict=True))
     start_rc, end_rc = ((origin_rc[0] + int(r) / 2, origin_rc[1] + int(c) / 2) for r, c in (start, end))
     return Chord(math.sqrt(row_mm * row_mm + column_mm * column_mm), start_rc, end_rc)

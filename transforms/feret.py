@@ -16,7 +16,8 @@ from medvision.transforms.hull import convex_hull
 
 HalfPixels = tuple[int, ...]
 TIE = 1e9  # lengths are compared as whole multiples of 1e-9 mm
-CELLS = 24  # along the longest side, in the search among many points
+FEW = 500  # points that are compared pair by pair without more ado
+PER_CELL = 10.0  # sets the points of a cell, in the search among more
 
 
 def max_feret(points: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, HalfPixels, HalfPixels]:
@@ -34,11 +35,15 @@ def max_feret(points: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, H
         ValueError: no points, or not of 2 or 3 coordinates.
     """
     ordered = _ordered(points, (2, 3))
-    half_mm = np.array(spacing_mm, np.float64) / 2
-    start, end = (
-        _farthest(convex_hull(ordered), half_mm) if ordered.shape[1] == 2 else _farthest_cells(ordered, half_mm)
-    )
-    return _length_mm(start, end, half_mm), start, end
+    axes = ordered.shape[1]
+    corners = convex_hull(ordered) if axes == 2 else ordered
+    solid, half_mm = np.zeros((len(corners), 3), np.int64), np.zeros(3)
+    solid[:, :axes], half_mm[:axes] = corners, np.array(spacing_mm, np.float64) / 2
+    grouped, starts = _grouped(solid, half_mm)
+    pair = _farthest_pair(grouped, starts, half_mm)
+    end, start = sorted(tuple(int(value) for value in grouped[index, :axes]) for index in pair)
+    steps = [(a - b) * float(mm) for a, b, mm in zip(start, end, half_mm, strict=False)]
+    return math.sqrt(sum(step * step for step in steps)), start, end
 
 
 def min_feret(points: np.ndarray, spacing_rc_mm: tuple[float, float]) -> tuple[float, tuple[float, float]]:
@@ -56,17 +61,11 @@ def min_feret(points: np.ndarray, spacing_rc_mm: tuple[float, float]) -> tuple[f
         ValueError: no points, or not of 2 coordinates.
     """
     hull = convex_hull(_ordered(points, (2,)))
-    row_mm, column_mm = spacing_rc_mm[0] / 2, spacing_rc_mm[1] / 2
-    best_mm, across = math.inf, (1.0, 0.0)
-    for corner, step in zip(hull, np.roll(hull, -1, axis=0) - hull, strict=True):
-        area = int(np.abs(step[0] * (hull[:, 1] - corner[1]) - step[1] * (hull[:, 0] - corner[0])).max())
-        along_r, along_c = int(step[0]) * row_mm, int(step[1]) * column_mm
-        side_mm = math.sqrt(along_r * along_r + along_c * along_c)
-        width_mm = area * (row_mm * column_mm) / side_mm if side_mm else 0.0
-        if round(width_mm, 9) < round(best_mm, 9):
-            best_mm = width_mm
-            across = _upright(-along_c / side_mm, along_r / side_mm) if side_mm else across
-    return best_mm, across
+    half_mm = np.array(spacing_rc_mm, np.float64) / 2
+    corner, width_mm = _narrowest(hull, half_mm)
+    row_mm, column_mm = ((hull[(corner + 1) % len(hull)] - hull[corner]) * half_mm).tolist()
+    side_mm = math.sqrt(row_mm * row_mm + column_mm * column_mm)
+    return float(width_mm), _upright(-column_mm / side_mm, row_mm / side_mm) if side_mm else (1.0, 0.0)
 
 
 def _ordered(points: np.ndarray, dimensions: tuple[int, ...]) -> np.ndarray:
@@ -83,33 +82,35 @@ def _upright(row: float, column: float) -> tuple[float, float]:
     return (sign * row + 0.0, sign * column + 0.0)
 
 
-def _length_mm(start: HalfPixels, end: HalfPixels, half_mm: np.ndarray) -> float:
-    steps = [(a - b) * float(mm) for a, b, mm in zip(start, end, half_mm, strict=True)]
-    return math.sqrt(sum(step * step for step in steps))
-
-
-def _ends(first: np.ndarray, second: np.ndarray) -> tuple[HalfPixels, HalfPixels]:
-    low, high = sorted((tuple(map(int, first)), tuple(map(int, second))))
-    return high, low
-
-
-def _farthest(points: np.ndarray, half_mm: np.ndarray) -> tuple[HalfPixels, HalfPixels]:
-    first, second = _farthest_pair(points, np.array([0, len(points)]), half_mm)
-    return _ends(points[first], points[second])
-
-
-def _farthest_cells(points: np.ndarray, half_mm: np.ndarray) -> tuple[HalfPixels, HalfPixels]:
-    """As `_farthest`, with the points sorted into cells: most pairs of cells lie too close to hold the answer."""
+def _grouped(points: np.ndarray, half_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points sorted into cells, and where each cell starts: most cells lie too close to hold the farthest pair."""
+    if len(points) < FEW:
+        return points, np.array([0, len(points)])
     low = points.min(axis=0)
-    cell_mm = float(((points.max(axis=0) - low) * half_mm).max()) / CELLS
-    sides = [max(1, math.ceil(cell_mm / float(mm))) for mm in half_mm]
-    cells = (points - low) // np.array(sides)
+    cells_along = math.sqrt(len(points)) / PER_CELL  # a surface: as many points as cells along it squared
+    cell_mm = float(((points.max(axis=0) - low) * half_mm).max()) / cells_along
+    cells = (points - low) // np.array([max(1, math.ceil(cell_mm / mm)) if mm else 1 for mm in half_mm.tolist()])
     key = np.ravel_multi_index(tuple(cells.T), tuple(cells.max(axis=0) + 1))
     order = np.argsort(key, kind="stable")
     starts = np.concatenate(([0], np.flatnonzero(np.diff(key[order])) + 1, [len(points)]))
-    grouped = np.ascontiguousarray(points[order])
-    first, second = _farthest_pair(grouped, starts, half_mm)
-    return _ends(grouped[first], grouped[second])
+    return np.ascontiguousarray(points[order]), starts
+
+
+@numba.njit(cache=True, nogil=True)
+def _narrowest(hull: np.ndarray, half_mm: np.ndarray) -> tuple[int, float]:
+    """First corner of the hull's side across which the hull is narrowest, and the width there in mm."""
+    count = hull.shape[0]
+    best, width = 0, np.inf
+    for k in range(count):
+        row, column = hull[(k + 1) % count, 0] - hull[k, 0], hull[(k + 1) % count, 1] - hull[k, 1]
+        area = 0  # of the largest parallelogram on this side, in squared half pixels
+        for j in range(count):
+            area = max(area, abs(row * (hull[j, 1] - hull[k, 1]) - column * (hull[j, 0] - hull[k, 0])))
+        side = math.sqrt((row * half_mm[0]) ** 2 + (column * half_mm[1]) ** 2)
+        here = area * (half_mm[0] * half_mm[1]) / side if side > 0 else 0.0
+        if np.rint(here * TIE) < np.rint(width * TIE):
+            best, width = k, here
+    return best, width
 
 
 @numba.njit(cache=True, nogil=True)
@@ -141,37 +142,56 @@ def _pair_before(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> 
 
 @numba.njit(cache=True, nogil=True)
 def _farthest_pair(points: np.ndarray, starts: np.ndarray, half_mm: np.ndarray) -> tuple[int, int]:
-    """Indices of the farthest pair; `starts` bounds the groups of neighbours that `points` stands in."""
-    groups, axes = starts.shape[0] - 1, points.shape[1]
-    low = np.empty((groups, axes), np.int64)
-    high = np.empty((groups, axes), np.int64)
+    """Indices of the farthest pair of (n, 3); `starts` bounds the groups of neighbours that `points` stands in."""
+    groups = starts.shape[0] - 1
+    low, high = np.empty((groups, 3), np.int64), np.empty((groups, 3), np.int64)
     for g in range(groups):
-        for axis in range(axes):
+        for axis in range(3):
             low[g, axis] = points[starts[g] : starts[g + 1], axis].min()
             high[g, axis] = points[starts[g] : starts[g + 1], axis].max()
-    best, floor, first, second = -1.0, -1.0, 0, 0
+    # Calls that take arrays would count references, which costs more than the arithmetic.
+    x_mm, y_mm, z_mm = half_mm
+    first, second, tick, floor = 0, 0, 0.0, 0.0
+    for _ in range(4):  # from a point to the one farthest from it, and on: nearly the answer already
+        first = second
+        x, y, z = points[first]
+        for j in range(points.shape[0]):
+            squared = _squared((points[j, 0] - x) * x_mm, (points[j, 1] - y) * y_mm, (points[j, 2] - z) * z_mm)
+            if squared > floor:
+                second, floor = j, squared
+    first, second, floor = 0, 0, _slack(floor)
     for g in range(groups):
-        for back in range(groups - g):
-            h = groups - 1 - back  # far groups first
-            bound = 0.0
-            for axis in range(axes):
-                step = max(high[g, axis] - low[h, axis], high[h, axis] - low[g, axis]) * half_mm[axis]
-                bound += step * step
-            if bound < floor:
+        for h in range(g, groups):
+            dx = max(high[g, 0] - low[h, 0], high[h, 0] - low[g, 0])
+            dy = max(high[g, 1] - low[h, 1], high[h, 1] - low[g, 1])
+            dz = max(high[g, 2] - low[h, 2], high[h, 2] - low[g, 2])
+            if _squared(dx * x_mm, dy * y_mm, dz * z_mm) < floor:
                 continue
             for i in range(starts[g], starts[g + 1]):
+                x, y, z = points[i]
+                dx, dy = max(high[h, 0] - x, x - low[h, 0]), max(high[h, 1] - y, y - low[h, 1])
+                dz = max(high[h, 2] - z, z - low[h, 2])
+                if _squared(dx * x_mm, dy * y_mm, dz * z_mm) < floor:
+                    continue
                 for j in range(starts[h], starts[h + 1]):
-                    squared = 0.0
-                    for axis in range(axes):
-                        step = (points[i, axis] - points[j, axis]) * half_mm[axis]
-                        squared += step * step
+                    squared = _squared((points[j, 0] - x) * x_mm, (points[j, 1] - y) * y_mm, (points[j, 2] - z) * z_mm)
                     if squared < floor:
                         continue
-                    length = math.sqrt(squared)
-                    tick = np.rint(length * TIE)
-                    if tick > best or (
-                        tick == best and _pair_before(points[i], points[j], points[first], points[second])
+                    here = np.rint(math.sqrt(squared) * TIE)
+                    if here > tick or (
+                        here == tick and _pair_before(points[i], points[j], points[first], points[second])
                     ):
-                        best, first, second = tick, i, j
-                        floor = max(0.0, length - 2.0 / TIE) ** 2
+                        first, second, tick = i, j, here
+                        floor = max(floor, _slack(squared))
     return first, second
+
+
+@numba.njit(cache=True, nogil=True)
+def _slack(squared: float) -> float:
+    """Squared length that no pair equal to this one, at 1e-9 mm, is below."""
+    return max(0.0, math.sqrt(squared) - 2.0 / TIE) ** 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _squared(x: float, y: float, z: float) -> float:
+    return x * x + y * y + z * z

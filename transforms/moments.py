@@ -34,7 +34,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class RegionMoments:
-    """Exact ellipse of a mask: centre in pixels (centres at integers), axes in mm, unit vectors in mm along rows, columns."""
+    """Exact ellipse of a mask: centre in pixels (centres at integers), axes and their unit vectors in mm."""
 
     pixel_count: int
     center_rc: tuple[float, float]
@@ -73,7 +73,7 @@ def region_moments(mask: np.ndarray, spacing_rc_mm: tuple[float, float]) -> Regi
     """
     if mask.ndim != 2:
         raise ValueError(f"moments want a mask of (rows, columns), got shape {mask.shape}")
-    n, r, c, rr, rc, cc = (int(total) for total in _sums(np.ascontiguousarray(mask, dtype=np.bool_)))
+    n, r, c, rr, rc, cc = _sums(np.ascontiguousarray(mask, dtype=np.bool_)).tolist()
     if n == 0:
         raise ValueError("moments want at least one pixel, got an empty mask")
     row_mm, column_mm = spacing_rc_mm

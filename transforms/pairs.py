@@ -134,6 +134,7 @@ def _items(rows: pa.Table, kind: str, rules: Rules) -> tuple[pa.Array, pa.Struct
         first = pc.list_element(regions.filter(pc.greater(pc.list_value_length(regions), 0)), 0)
         keep = pc.greater(pc.list_value_length(regions), 0).to_numpy(zero_copy_only=False).copy()
         keep[keep] = first.field("longest").is_valid().to_numpy(zero_copy_only=False)
+        keep &= rules.lesion_axes == "moments"  # upstream has none
         keep = pa.array(keep)
     elif kind in LANDMARK_KINDS:
         keep = pc.and_(items.field("primary"), pc.equal(items.field("definition"), rules.biometrics))

@@ -9,6 +9,11 @@ from medvision.pipelines.diff.meaning import BOX_SIZES, SLICE, Meaning, close, r
 from medvision.schemas.pairs import LANDMARK_KINDS
 
 UNITS = {"mm": "value_mm", "degree": "value_deg", "": "value"}
+COUNTED = {"BoxSize": "boxes", "TumorLesionSize": "ellipses", "LesionDiameter": "regions"}
+LENGTHS = {
+    "TumorLesionSize": ("major_mm", "minor_mm"),
+    "LesionDiameter": ("longest_mm", "perpendicular_mm", "measure_mm"),
+}
 TEXT_QUANTITIES = {"excluded_reason": "single_instance", "side": "patient_side"}
 """Texts by the name that a report gives them; a change of text has no number."""
 Changes = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -42,7 +47,7 @@ def _add_items(found: Changes, first: Meaning, second: Meaning) -> None:
     if not of_boxes:
         _add_numbers(found, "clusters", first.scalars[:, 5:6], second.scalars[:, 5:6])
     other = first.counts != second.counts
-    _add(found, "boxes" if of_boxes else "ellipses", other, (second.counts - first.counts).astype(np.float64))
+    _add(found, COUNTED[first.kind], other, (second.counts - first.counts).astype(np.float64))
     rows = np.flatnonzero(~other & (first.counts > 0))
     if not len(rows):
         return
@@ -55,7 +60,7 @@ def _add_items(found: Changes, first: Meaning, second: Meaning) -> None:
             "box_place_mm": (left[:, :8] * pixel_mm, right[:, :8] * pixel_mm),
         }
     else:
-        parts = {"major_mm": (left[:, :1], right[:, :1]), "minor_mm": (left[:, 1:], right[:, 1:])}
+        parts = {name: (left[:, k : k + 1], right[:, k : k + 1]) for k, name in enumerate(LENGTHS[first.kind])}
     owner = np.repeat(np.arange(len(rows)), counts)
     for name, (before, after) in parts.items():
         largest = np.zeros(len(rows))

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medvision.schemas.pairs import LANDMARK_KINDS, PAIR_SCHEMAS
+from medvision.schemas.pairs import LANDMARK_KINDS, LESION_KINDS, PAIR_SCHEMAS
 from medvision.schemas.rules import Rules
 from medvision.transforms.pairs import pair_groups
 from medvision.transforms.split import NumberedSplit
@@ -24,7 +24,9 @@ TEXTS = ["label_name", "excluded_reason", "patient_side"]
 ITEM_FIELDS = {
     "BoxSize": ("min_coords", "max_coords", "center_coords", "dimensions", "sizes"),
     "TumorLesionSize": ("metric_value_major_axis", "metric_value_minor_axis"),
+    "LesionDiameter": ("longest", "perpendicular", "measure_mm"),
 }
+LISTS = {"BoxSize": "bounding_boxes", "TumorLesionSize": "biometric_profile", "LesionDiameter": "diameters"}
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Meaning:
         keys: Columns `slice_id`, `plane`, `target` (label name, or key of a measure) and `task`.
         texts: Columns compared as text.
         scalars: (pairs, numbers) float64: spacing in mm, then what the kind has one of.
-        counts: (pairs,) number of boxes or ellipses; 0 for other kinds.
-        items: (sum of counts, numbers) float64, one row a box or ellipse.
+        counts: (pairs,) number of boxes, ellipses or diameters; 0 for other kinds.
+        items: (sum of counts, numbers) float64, one row a box, ellipse or pair of diameters.
     """
 
     kind: str
@@ -105,14 +107,12 @@ def meaning_of_pairs(pairs: pa.Table, planes: pa.ChunkedArray, kind: str) -> Mea
         texts |= {name: pairs[name] for name in ("landmark_source", "definition")}
         target = profile.field("metric_key")
     else:
-        lists = _one(pairs["bounding_boxes" if kind == "BoxSize" else "biometric_profile"])
+        lists = _one(pairs[LISTS[kind]])
         counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
         flat = pc.list_flatten(lists)
         columns = [flat.field(name) for name in ITEM_FIELDS[kind]]
-        items = np.concatenate(
-            [_flat(column, 2) if pa.types.is_list(column.type) else _flat(column, 1) for column in columns], axis=1
-        )
-        if kind == "TumorLesionSize":
+        items = np.concatenate([_item_numbers(column) for column in columns], axis=1)
+        if kind in LESION_KINDS:
             scalars.append(_flat(pairs["n_total_clusters"], 1))
     keys = {"slice_id": pairs["slice_id"], "plane": planes, "target": target, "task": pairs["taskID"]}
     ids = _one(pairs["pair_id"])
@@ -160,6 +160,14 @@ def _slices(rows: pa.Table) -> Meaning:
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _item_numbers(column: pa.Array) -> np.ndarray:
+    """(items, numbers) float64 of numbers, of pairs of numbers, or of the lengths of lines; NaN for none."""
+    if pa.types.is_struct(column.type):
+        lengths = column.field("length_mm")
+        column = pc.if_else(column.is_valid(), lengths, pa.scalar(None, lengths.type))
+    return _flat(column, 2 if pa.types.is_list(column.type) else 1)
 
 
 def _flat(column: pa.Array | pa.ChunkedArray, width: int) -> np.ndarray:

@@ -124,13 +124,10 @@ class _Run:
                 self.report.problems[f"{line}, such as {found.first[kind]}"] = count
 
     def _kinds(self, dataset: Dataset | None, halves: list[Half]) -> list[str]:
-        kinds = list(kinds_of(dataset)) if dataset else list(KINDS)
-        lacking = [half for half in halves if self.one_build and lacks_regions(half)]
-        if lacking and "TumorLesionSize" in kinds:
-            kinds.remove("TumorLesionSize")
-            note = f"TumorLesionSize under {lacking[0].rules.name}: the rows hold no measures of lesion regions"
-            self._note(self.report.not_compared, dataset.name if dataset else "", [note])
-        return [SLICE, *kinds]
+        if dataset is None:
+            return [SLICE, *KINDS]
+        shown = {kind for half in halves for kind in kinds_of(dataset, half.rules)}
+        return [SLICE, *(kind for kind in KINDS if kind in shown)]
 
     def _sides(self, name: str, dataset: Dataset | None, patients: dict[str, str]) -> None:
         if not all(name in build.datasets for build in self.builds):
@@ -155,14 +152,6 @@ class _Run:
             line = f"{name}: {text}" if name else text
             if line not in notes:
                 notes.append(line)
-
-
-def lacks_regions(half: Half) -> bool:
-    """Whether the rules show lesions by measures that none of the rows has."""
-    if half.rules.lesion_axes == "conic" or not half.rows.num_rows:
-        return False
-    lesions = half.rows["lesions"].combine_chunks().flatten()
-    return len(lesions) > 0 and len(lesions.field("regions").flatten()) == 0
 
 
 def with_hashes(report: Diff) -> Diff:

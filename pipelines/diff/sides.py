@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from medvision.pipelines.diff.switches import flipped
 from medvision.pipelines.diff.tally import UNEXPLAINED
 from medvision.schemas.case import Case, SourceFile
 from medvision.schemas.dataset import Dataset
-from medvision.schemas.pairs import LANDMARK_KINDS, kind_of_config, kinds_of
+from medvision.schemas.pairs import LANDMARK_KINDS, LESION_KINDS, kind_of_config, kinds_of
 from medvision.schemas.rules import Rules
 from medvision.transforms.match import Matched, match_cases
 from medvision.transforms.select import select_cases
@@ -90,17 +90,20 @@ class Splits:
         found = {}
         for case in cases:
             for image in case.images:
-                for kind, task in self._targets(case, image.task):
+                for kind, task in self._targets(case, image.task, rules):
                     side = splits.get((kind, task, image.upstream_name))
-                    if side is not None:
+                    if side is not None and side[0]:
                         found[kind, f"{task:02d}", image.file.path] = frozenset([side[0]])
         return found
 
-    def _targets(self, case: Case, task: int) -> Iterable[tuple[str, int]]:
-        if case.landmarks:
-            return [(kind, task) for kind in kinds_of(self.dataset) if kind in LANDMARK_KINDS]
-        lesions = [("TumorLesionSize", lesion.number) for lesion in self.dataset.lesions_of(task)]
-        return [("BoxSize", task), ("MaskSize", task), *lesions]
+    def _targets(self, case: Case, task: int, rules: Rules) -> Iterator[tuple[str, int]]:
+        for kind in kinds_of(self.dataset, rules):
+            if (kind in LANDMARK_KINDS) != bool(case.landmarks):
+                continue
+            if kind in LESION_KINDS:
+                yield from ((kind, lesion.number) for lesion in self.dataset.lesions_of(task))
+            else:
+                yield kind, task
 
 
 def moved(

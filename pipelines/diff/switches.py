@@ -8,7 +8,7 @@ from typing import Any
 
 from medvision.pipelines.diff.meaning import SLICE
 from medvision.pipelines.release import Release, ReleaseError
-from medvision.schemas.pairs import KINDS, LANDMARK_KINDS
+from medvision.schemas.pairs import KINDS, LANDMARK_KINDS, LESION_KINDS
 from medvision.schemas.rules import RULES, Rules
 
 SIDES_ONLY = {"name", "lesion_plan", "split_source", "lesion_split_order", "mask_split_order", "train_fraction"}
@@ -18,12 +18,12 @@ ONLY_FOR = {
     "connectivity": {"BoxSize"},
     "min_box_pixels": {"BoxSize"},
     "min_mask_pixels": {"MaskSize"},
-    "lesion_axes": {"TumorLesionSize"},
+    "lesion_axes": set(LESION_KINDS),
     "counted_clusters": {"TumorLesionSize"},
     "biometrics": set(LANDMARK_KINDS),
 }
 """Kinds whose values a switch can change; one that is not here, nor begins as below, may change every kind."""
-SECTIONS = {"BoxSize": (), "MaskSize": (), "TumorLesionSize": ("lesions",), SLICE: ()}
+SECTIONS = {"BoxSize": (), "MaskSize": (), **dict.fromkeys(LESION_KINDS, ("lesions",)), SLICE: ()}
 """Nested columns beside `segments` that a kind needs."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from medvision.pipelines.diff.halves import Half
 from medvision.pipelines.diff.meaning import Meaning
-from medvision.schemas.pairs import LANDMARK_KINDS
+from medvision.schemas.pairs import LANDMARK_KINDS, LESION_KINDS
 
 Evidence = dict[str, dict[str, Any]]
 
@@ -29,12 +29,12 @@ def _apart(one: dict[str, Any] | None, other: dict[str, Any] | None, kind: str, 
         return False
     if kind in LANDMARK_KINDS:
         return one != other
-    key = task if kind == "TumorLesionSize" else label
+    key = task if kind in LESION_KINDS else label
     return bool(one.get(key) != other.get(key))
 
 
 def _evidence(half: Half, kind: str) -> Evidence:
-    column = {"BoxSize": "segments", "MaskSize": "segments", "TumorLesionSize": "lesions"}.get(kind, "landmarks")
+    column = "lesions" if kind in LESION_KINDS else "landmarks" if kind in LANDMARK_KINDS else "segments"
     rows = zip(half.rows["slice_id"].to_pylist(), half.rows[column].to_pylist(), strict=True)
     return {slice_id: _seen(items or [], column) for slice_id, items in rows}
 
