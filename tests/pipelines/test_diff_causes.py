@@ -24,13 +24,13 @@ from medvision.sources.registry import DATASETS
 from medvision.transforms.match import Matched
 from medvision.transforms.read import Mask
 from medvision.transforms.remeasure.spacing import Voxels
-from medvision.transforms.rows import image_rows, measure_case
+from medvision.transforms.rows import image_rows, lesion_volumes, measure_case
 from medvision.transforms.select import select_cases
 
 SHAPE = (30, 34, 16)
 AFFINE_MM, HEADER_MM = (0.7, 1.1, 2.3), (0.8, 1.3, 2.5)
 MASK_MM, MASK_HEADER_MM = (0.71, 1.12, 2.31), (0.9, 1.2, 2.7)
-KINDS = (SLICE, "BoxSize", "MaskSize", "TumorLesionSize")
+KINDS = (SLICE, "BoxSize", "MaskSize", "TumorLesionSize", "LesionDiameter")
 TASK = Task(
     number=1,
     image="{case}.nii",
@@ -63,6 +63,7 @@ def labels() -> np.ndarray:
     mask[5:7, 26:28, 7] = 2
     mask[25, 20:31, 4:12] = 2  # one pixel thin
     mask[2, 2, :3] = 2
+    mask[22:26, 9:13, 7] = mask[26:28, 13:15, 7] = 2  # touch at a corner
     mask[26:29, 3:6, 14] = 3
     return mask
 
@@ -79,9 +80,9 @@ def rows_by(rules: Rules, monkeypatch: pytest.MonkeyPatch, dataset: Dataset = TO
     mask = Mask(Volume(labels(), grid(MASK_MM, MASK_HEADER_MM, 0.3), 1.0, 0.0), 0)
     image = Volume(np.ones(SHAPE, np.int16), grid(AFFINE_MM, HEADER_MM, 0.0), 1.0, 0.0)
     try:
-        planes = list(
-            image_rows(measure_case(case, mask, dataset, options), case.images[0], image, dataset, options, "train")
-        )
+        measured = measure_case(case, mask, dataset, options)
+        lesions = lesion_volumes(measured, case.images[0], dataset)
+        planes = list(image_rows(measured, case.images[0], image, lesions, dataset, options, "train"))
     except DataFault:
         return nothing
     return pa.Table.from_batches([plane.batch for plane in planes])
@@ -112,12 +113,13 @@ BASE = replace(
 )
 REJECTING = replace(BASE, grid_mismatch="reject")
 LESIONS = "TumorLesionSize"
+NUMBERED_KINDS = {SLICE, "BoxSize", "MaskSize", LESIONS}
 CASES = [
     ("spacing_source", "affine", BASE, {"BoxSize", "MaskSize", LESIONS}),
     ("label_names", "exact", BASE, {SLICE, "BoxSize", "MaskSize", LESIONS}),
-    ("physical_planes_only", True, BASE, set(KINDS)),
-    ("grid_mismatch", "reject", BASE, set(KINDS)),
-    ("grid_tolerance", 9.0, REJECTING, set(KINDS)),
+    ("physical_planes_only", True, BASE, NUMBERED_KINDS),
+    ("grid_mismatch", "reject", BASE, NUMBERED_KINDS),
+    ("grid_tolerance", 9.0, REJECTING, NUMBERED_KINDS),
     ("lesion_min_pixels", 20, BASE, {LESIONS}),
     ("conic_spacing", "swapped", BASE, {LESIONS}),
     ("conic_length", "rounded_ends", BASE, {LESIONS}),
@@ -129,6 +131,9 @@ CASES = [
     ("conic_runaway", 0.9, BASE, {LESIONS}),
     ("min_box_pixels", 4, BASE, {"BoxSize"}),
     ("min_mask_pixels", 50, BASE, {"MaskSize"}),
+    ("connectivity", "corners", BASE, {"BoxSize"}),
+    ("lesion_axes", "moments", BASE, {LESIONS, "LesionDiameter"}),
+    ("counted_clusters", "measured", replace(BASE, lesion_min_pixels=20), {LESIONS}),
 ]
 
 
@@ -145,7 +150,7 @@ def test_one_switch_is_the_cause_both_ways(monkeypatch, switch, value, base, kin
 def test_a_listed_case_is_the_cause(monkeypatch, listed):
     dataset = replace(TOY, **{listed: {"7": "for a reason"}})
     found = causes(BASE, replace(BASE, known_bad="exclude"), monkeypatch, dataset)
-    assert found == {(kind, "only_a"): {"known_bad"} for kind in KINDS}
+    assert found == {(kind, "only_a"): {"known_bad"} for kind in NUMBERED_KINDS}
     assert causes(BASE, replace(BASE, known_bad="exclude"), monkeypatch) == {}
 
 
