@@ -18,7 +18,9 @@ from drawn_ellipses import DrawnEllipse, draw_many
 from rich.console import Console
 from rich.table import Table
 
+from medvision.schemas.rules import RULES
 from medvision.transforms.chords import recist_chords
+from medvision.transforms.conics import Frame, fit_conic
 from medvision.transforms.edges import edge_midpoints
 from medvision.transforms.feret import max_feret, min_feret
 from medvision.transforms.moments import region_moments, second_moment_axes
@@ -40,10 +42,6 @@ def conic_through_edges(drawn: DrawnEllipse) -> Axes | None:
     return conic(edge_midpoints(drawn.mask) / 2 * np.array(drawn.spacing_rc_mm))
 
 
-def conic_through_centres(drawn: DrawnEllipse) -> Axes | None:
-    return conic(outline_xy(drawn.mask)[:, ::-1] * np.array(drawn.spacing_rc_mm))
-
-
 def conic(points_mm: np.ndarray) -> Axes | None:
     if len(points_mm) < 5:
         return None
@@ -52,46 +50,15 @@ def conic(points_mm: np.ndarray) -> Axes | None:
     return (max(first, second), min(first, second)) if np.isfinite([first, second]).all() else None
 
 
-def outline_xy(mask: np.ndarray) -> np.ndarray:
-    """(points, 2) column and row of the outer border's pixel centres."""
-    return cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0].reshape(-1, 2)
+def by_rules(name: str) -> Method:
+    """Upstream's conic as a version has it, on a slice whose borders are far."""
 
+    def measure(drawn: DrawnEllipse) -> Axes | None:
+        frame = Frame((4000, 4000), drawn.spacing_rc_mm, drawn.spacing_rc_mm)
+        ellipse, _ = fit_conic(drawn.mask, (1000, 1000), frame, RULES[name])
+        return (ellipse.major_mm, ellipse.minor_mm) if ellipse else None
 
-def version_1_0_0(drawn: DrawnEllipse) -> Axes | None:
-    """Upstream 1.0.0: spacing along the wrong axes, rounded ends, kept if its ends lie near the border of the box."""
-    row_mm, column_mm = drawn.spacing_rc_mm
-    points_xy = outline_xy(drawn.mask)
-    if len(points_xy) < 5:
-        return None
-    cv2.setRNGSeed(0)
-    center, axes, turn_deg = cv2.fitEllipse((points_xy * np.array([row_mm, column_mm])).astype(np.float32))
-    if not np.isfinite([*center, *axes, turn_deg]).all():
-        return None
-    swapped = np.array([row_mm, column_mm])
-    center_xy, (a, b) = np.array(center) / swapped, np.array(axes) / swapped / 2
-    turn = np.radians(turn_deg)
-    first, second = a * np.array([np.cos(turn), np.sin(turn)]), b * np.array([-np.sin(turn), np.cos(turn)])
-    if np.linalg.norm(first) < np.linalg.norm(second):
-        first, second = second, first
-    ends_rc = [(center_xy + sign * half)[::-1] for half in (first, second) for sign in (1, -1)]
-    if not passes_gate(ends_rc, drawn.mask.shape):
-        return None
-    ends_mm = [np.rint(end) * np.array([row_mm, column_mm]) for end in ends_rc]
-    return float(np.linalg.norm(ends_mm[0] - ends_mm[1])), float(np.linalg.norm(ends_mm[2] - ends_mm[3]))
-
-
-def passes_gate(ends_rc: list[np.ndarray], shape: tuple[int, ...]) -> bool:
-    """All ends within 1.1 times the box, none within 0.9 times; the box stands far from the slice's borders."""
-    sides, margin = np.array(shape), 1000
-    center = margin + (sides - 1) / 2
-
-    def scaled(factor: float) -> tuple[np.ndarray, np.ndarray]:
-        half = (sides * factor).astype(int) / 2
-        return (center - half).astype(int) - margin, (center + half).astype(int) - margin
-
-    (outer_low, outer_high), (inner_low, inner_high) = scaled(1.1), scaled(0.9)
-    within = all(((end >= outer_low) & (end <= outer_high)).all() for end in ends_rc)
-    return within and all(((end <= inner_low) | (end >= inner_high)).any() for end in ends_rc)
+    return measure
 
 
 def feret_of_edges(drawn: DrawnEllipse) -> Axes | None:
@@ -113,8 +80,9 @@ METHODS: dict[str, Method] = {
     "second moments + pixel term": moments_with_pixel,
     "conic through edge midpoints": conic_through_edges,
     "second moments of points (PyRadiomics)": moments_of_points,
-    "conic through centres (upstream 1.1.1, 1.4.0)": conic_through_centres,
-    "upstream 1.0.0": version_1_0_0,
+    "conic through centres (rules 1.4.0)": by_rules("1.4.0"),
+    "the same with the gate (rules 1.1.1)": by_rules("1.1.1"),
+    "rules 1.0.0, 1.1.0": by_rules("1.0.0"),
     "Feret through edge midpoints": feret_of_edges,
     "Feret through centres": feret_of_centres,
     "RECIST chords": recist,
