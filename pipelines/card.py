@@ -10,6 +10,7 @@ from typing import Any
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import LANDMARK_KINDS
+from medvision.schemas.plans import PLANS
 from medvision.schemas.record import CARD, PublishedFile
 from medvision.transforms.store import Store
 
@@ -69,7 +70,7 @@ def _front_matter(datasets: Sequence[Dataset], files: Sequence[PublishedFile], s
 
 
 def _body(datasets: Sequence[Dataset], summary: dict[str, Any], options: BuildOptions) -> list[str]:
-    lines = ["# MedVision release", ""]
+    lines, plans = ["# MedVision release", ""], PLANS in options.formats
     lines += [
         "2D slices of public medical images with bounding boxes, mask sizes and lesion axes in millimetres. "
         f"Rules: `{options.rules}`. Images: `{options.images}`. Planes: {', '.join(options.planes)}.",
@@ -77,6 +78,7 @@ def _body(datasets: Sequence[Dataset], summary: dict[str, Any], options: BuildOp
         "Each slice stands once in `data/` (or `webdataset/`); each image-annotation pair is a row of `pairs/` that "
         "names its slice by `slice_file` and `slice_row`. The original intensity is "
         "`stored * intensity_scale + intensity_offset`, in the unit of the column `unit`.",
+        *(["", "`plans/` holds the same pairs as upstream's plan files, for tools that read those."] if plans else []),
         "",
         "| dataset | cases | slices | box pairs | mask pairs | lesion pairs | landmark pairs | left out | licence |",
         "|---|---|---|---|---|---|---|---|---|",

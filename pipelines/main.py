@@ -75,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--out", required=True, help="folder or URL of the release")
     build.add_argument("--rules", choices=sorted(RULES), default="1.4.0")
     build.add_argument("--planes", type=_subset(PLANES), default=PLANES, help="comma-separated: %(default)s")
-    build.add_argument("--formats", type=_subset(FORMATS), default=FORMATS, help="comma-separated: %(default)s")
+    build.add_argument(
+        "--formats",
+        type=_subset(FORMATS),
+        default=(),
+        help=f"comma-separated: {','.join(FORMATS)} (default: all; plans not by rules exact)",
+    )
     build.add_argument("--images", choices=IMAGES, default="png16")
     build.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1), metavar="N")
     build.add_argument("--limit", type=_positive, default=0, metavar="N", help="first N cases of each dataset")

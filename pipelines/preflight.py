@@ -14,6 +14,7 @@ import fsspec
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
+from medvision.schemas.plans import PLANS
 from medvision.schemas.record import MANIFEST
 from medvision.sources.registry import DATASETS
 from medvision.transforms.plan import bucket_of
@@ -46,6 +47,8 @@ class Preflight:
 
 def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight:
     """Raises PreflightError when the build cannot succeed as asked."""
+    if PLANS in options.formats and not options.rule_table.lesion_plan:
+        raise PreflightError(f"upstream has no plans by rules {options.rules}; leave plans out of --formats")
     _check_release(options)
     fs, root = fsspec.core.url_to_fs(options.raw)
     cases, buckets, estimate = 0, set(), 0.0
@@ -86,7 +89,7 @@ def estimated_bytes(case: Case, options: BuildOptions) -> float:
     total = 0.0
     for image in {image.file for image in case.images}:
         share = IMAGE_SHARE[options.images] if image.path.endswith("gz") else PLAIN_SHARE
-        total += image.size * share * len(options.planes) * len(options.formats)
+        total += image.size * share * len(options.planes) * len(options.shard_formats)
     return total
 
 

@@ -1,4 +1,4 @@
-"""Publish: shards get their names, pairs and tables are written, the manifest comes last.
+"""Publish: shards get their names, pairs, plans and tables are written, the manifest comes last.
 
 Each function is one step of the pipeline and may be run again after an interruption.
 """
@@ -19,6 +19,7 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import kind_of_config
+from medvision.schemas.plans import PLANS
 from medvision.schemas.record import (
     FILE_SCHEMA,
     FILES_TABLE,
@@ -116,6 +117,7 @@ def finish(
         "unbuilt": unbuilt,
         "rules": options.rules,
         "switches": options.shard_switches(),
+        "plans": PLANS in options.formats,
         "limit": options.limit,
         "datasets": summary,
         "tables": tables,
@@ -213,7 +215,7 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
     """
     garbage = [
         name
-        for folder in (*PUBLISHED_KINDS, "pairs", "dead_letters")
+        for folder in (*PUBLISHED_KINDS, "pairs", PLANS, "dead_letters")
         for name in store.names(folder, partial=True)
         if name not in published
     ]

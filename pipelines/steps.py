@@ -12,11 +12,13 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
 from medvision.pipelines import publish
+from medvision.pipelines.plans import write_plans
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import kinds_of
+from medvision.schemas.plans import PLANS, plan_kinds_of
 from medvision.schemas.record import PublishedFile, Shard, ShardRecord
 from medvision.transforms.labelled import empty_mask
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
@@ -26,6 +28,7 @@ from medvision.transforms.split import NumberedSplit, numbered_splits
 
 Tables = tuple[Dataset, ...]
 PairJob = tuple[str, list[ShardRecord]]
+"""A kind, and the shards of one dataset."""
 
 CASES, DEAD, SPLITS = "cases", "dead", "splits"
 
@@ -105,7 +108,7 @@ class BuildShards(beam.PTransform):
 
 @dataclass
 class PublishRelease(beam.PTransform):
-    """Names, pairs, tables, manifest: begins when every shard is built, ends with the manifest."""
+    """Names, pairs, plans, tables, manifest: begins when every shard is built, ends with the manifest."""
 
     datasets: Tables
     options: BuildOptions
@@ -126,7 +129,13 @@ class PublishRelease(beam.PTransform):
             | "Spread pairs" >> beam.Reshuffle()
             | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
         )
-        files = (shard_files, pair_files) | "All files" >> beam.Flatten() | "Gather files" >> ToList()
+        plan_files = (
+            ready
+            | "Each plan" >> beam.ParDo(_PlanJobs(self.datasets, self.options))
+            | "Spread plans" >> beam.Reshuffle()
+            | "Write plans" >> beam.ParDo(_WritePlans(self.datasets, self.options), beam.pvalue.AsDict(self.splits))
+        )
+        files = (shard_files, pair_files, plan_files) | "All files" >> beam.Flatten() | "Gather files" >> ToList()
         return ready | "Write manifest" >> beam.ParDo(
             _Finish(self.datasets, self.options),
             beam.pvalue.AsSingleton(files),
@@ -243,6 +252,31 @@ class _WritePairs(beam.DoFn):
     def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
         kind, records = job
         yield from publish.write_pairs(kind, records, splits[records[0].shard.dataset], self.options)
+
+
+class _PlanJobs(_ByName):
+    """One job a dataset and kind of plan, where plans are asked for."""
+
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.asked = PLANS in options.formats
+
+    def process(self, records: list[ShardRecord]) -> Iterator[PairJob]:
+        for name in sorted({record.shard.dataset for record in records}) if self.asked else ():
+            mine = [record for record in records if record.shard.dataset == name]
+            for kind in plan_kinds_of(self.tables[name]):
+                yield kind, mine
+
+
+class _WritePlans(_ByName):
+    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
+        super().__init__(datasets)
+        self.options = options
+
+    def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
+        kind, records = job
+        name = records[0].shard.dataset
+        yield from write_plans(kind, records, splits[name], self.tables[name], self.options)
 
 
 class _Finish(beam.DoFn):

@@ -13,6 +13,7 @@ from medvision.pipelines.checks.findings import READ_FAULTS, Check, Findings, Re
 from medvision.pipelines.checks.images import check_images, data_images
 from medvision.pipelines.checks.measures import check_measures
 from medvision.pipelines.checks.pairs import check_pairs
+from medvision.pipelines.checks.plans import check_plans
 from medvision.pipelines.checks.slices import DatasetTally, check_counts, check_rows, check_twin, check_unique
 from medvision.pipelines.checks.tars import tar_images
 from medvision.pipelines.release import Release, ReleaseError, open_release
@@ -88,6 +89,7 @@ def _check_contents(release: Release, deep: bool, findings: Findings) -> str:
     check_unique(release, "pairs", "pair_id", sound, findings)
     for dataset in sorted({file.dataset for file in release.files("pairs")}):
         check_pairs(release, dataset, sound, findings)
+    check_plans(release, findings)
     check_counts(release, tallies, sound, findings)
     hashed = deep and findings.passed("images", "schemas", "annotation_files", "row_counts")
     return content if hashed else ""

@@ -37,6 +37,8 @@ class Task:
         mask_member: The same for the mask.
         mask_affine_from_image: Read the mask's voxels on the image's affine, whatever the mask's own says.
         upstream_name: Basename upstream gives the image, `{case}` filled in; numbered splits sort by it.
+        upstream_case: What of `upstream_name` upstream's plans call the case id.
+        upstream_mask_name: Basename upstream gives the mask; it holds `upstream_case` too.
         upstream_images: Upstream's image folder, relative to its dataset folder.
         upstream_masks: Upstream's mask folder.
         modality: "CT", "MRI", ... as upstream writes it.
@@ -62,6 +64,8 @@ class Task:
     mask_member: str = ""
     mask_affine_from_image: bool = False
     upstream_name: str = "{case}.nii.gz"
+    upstream_case: str = "{case}"
+    upstream_mask_name: str = "{case}.nii.gz"
     upstream_images: str = "Images"
     upstream_masks: str = "Masks"
     physical_planes: tuple[str, ...] = PLANES
@@ -105,6 +109,7 @@ class Measure:
         points: Two point numbers for a distance, four for an angle: from, to of the first line, then of the second.
         slice_dim: Plane it is shown on: 0 sagittal, 1 coronal, 2 axial.
         name: What the field calls it, "" where it has no name.
+        upstream_name: What upstream's plans call it, "" where they give no name.
         larger_axis: Axis of the RAS+ volume on which the first point has the larger index where a file does not
             order its two points; -1 where it does.
     """
@@ -115,6 +120,7 @@ class Measure:
     slice_dim: int
     name: str = ""
     larger_axis: int = -1
+    upstream_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,7 @@ class LandmarkTask:
         spacing_mm: Pixel size of images that carry none (films), 0 for those that do.
         mean_of_sources: Whether the mean of the sources is one more, named "mean".
         excluded_upstream: Cases that upstream drops under numbered rules, with why.
+        upstream_modality: Modality in upstream's plans where it differs; None where it does not.
     """
 
     number: int
@@ -157,6 +164,7 @@ class LandmarkTask:
     upstream_name: str = "{case}.nii.gz"
     upstream_images: str = "Images"
     upstream_landmarks: str = "Landmarks"
+    upstream_modality: str | None = None
     unit: str = ""
 
     @property
@@ -190,6 +198,7 @@ class Dataset:
         known_bad: Case id to why, for cases that are certainly wrong in this release; `exact` leaves them out.
         late_cases: Case id to why, for cases that upstream's plans took up late or not at all (rules' `late_cases`).
         suspect: Case id to why, for doubtful cases; their rows carry the flag "suspect".
+        upstream_title: Name inside upstream's plans where it differs; None where it does not.
         bucket_bits: k; each side of the patient-level split has 2^k shards, about 256 MB each for the full dataset.
     """
 
@@ -220,6 +229,7 @@ class Dataset:
     known_bad: dict[str, str] = field(default_factory=dict)
     late_cases: dict[str, str] = field(default_factory=dict)
     suspect: dict[str, str] = field(default_factory=dict)
+    upstream_title: str | None = None
 
     def patient_of(self, case_id: str) -> str:
         """Patient key by the pattern. Raises ValueError when the pattern misses the case id."""

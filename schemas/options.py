@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medvision.schemas.dataset import PLANES
+from medvision.schemas.plans import PLANS
 from medvision.schemas.rules import RULES, Rules
 
-FORMATS = ("parquet", "webdataset")
+SHARD_FORMATS = ("parquet", "webdataset")
+"""Formats of the slices themselves."""
+FORMATS = (*SHARD_FORMATS, PLANS)
+"""With upstream's plan files, which are made of the annotations alone when a release is published."""
 IMAGES = ("png16", "png8", "none")
 
 
@@ -21,7 +25,8 @@ class BuildOptions:
         datasets: Names, sorted.
         rules: Key of `RULES`.
         planes: Subset of PLANES, in their order.
-        formats: Subset of FORMATS, in their order; the annotation files are always Parquet.
+        formats: Subset of FORMATS, in their order; the annotation files are always Parquet. () stands for all that
+            the rules have: plans need rules that upstream has plans of.
         images: "png16" (exact where 16 bits can hold the values), "png8" (a window) or "none".
         limit: Build only the first N cases of each dataset in case order; 0 builds all.
         splits_from: Folder of published plan files to take numbered splits from; "" recomputes them.
@@ -34,7 +39,7 @@ class BuildOptions:
     datasets: tuple[str, ...]
     rules: str = "1.4.0"
     planes: tuple[str, ...] = PLANES
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = ()
     images: str = "png16"
     limit: int = 0
     splits_from: str = ""
@@ -42,15 +47,24 @@ class BuildOptions:
     progress_dir: str = ""
     run_id: str = "run"
 
+    def __post_init__(self) -> None:
+        if not self.formats:
+            object.__setattr__(self, "formats", FORMATS if self.rule_table.lesion_plan else SHARD_FORMATS)
+
     @property
     def rule_table(self) -> Rules:
         return RULES[self.rules]
+
+    @property
+    def shard_formats(self) -> tuple[str, ...]:
+        """Formats that a shard's files have."""
+        return tuple(name for name in self.formats if name in SHARD_FORMATS)
 
     def shard_switches(self) -> dict[str, object]:
         """Everything of the options that changes the bytes of a shard."""
         return {
             "planes": self.planes,
-            "formats": self.formats,
+            "formats": self.shard_formats,
             "images": self.images,
             "rules": self.rule_table.slice_switches(),
         }

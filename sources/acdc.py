@@ -36,6 +36,7 @@ ACDC = Dataset(
             labels={1: "right ventricular cavity", 2: "myocardium", 3: "left ventricular cavity"},
             modality="MRI",
             description="cardiac magnetic resonance imaging (MRI) scan",
+            upstream_mask_name="{case}_gt.nii.gz",
         ),
     ),
 )

@@ -18,6 +18,7 @@ def _task(number: int, group: str, case: str, image: str, mask: str, labels: dic
         description="abdominal computed tomography (CT) scan",
         group=group,
         upstream_name=image,
+        upstream_mask_name=mask,
         upstream_images=f"BCV15-{group}/Images",
         upstream_masks=f"BCV15-{group}/Masks",
     )

@@ -36,6 +36,7 @@ def _task(number: int, part: str, name: str, mask: str, case: str, labels: dict[
         description=f"{wording} brain magnetic resonance imaging (MRI) scan",
         group=part,
         upstream_name=f"{{case}}{name}.nii.gz",
+        upstream_mask_name=f"{{case}}{mask}.nii.gz",
         upstream_images=f"BraTS24-{part}/Images-{name[1:]}",
         upstream_masks=f"BraTS24-{part}/Masks",
     )
@@ -98,4 +99,5 @@ BRATS24 = Dataset(
         },
         "PED/BraTS-PED-00255-000": "replaced in a later archive",
     },
+    upstream_title="",  # upstream's plans leave it blank
 )

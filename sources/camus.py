@@ -38,6 +38,8 @@ CAMUS = Dataset(
             modality="ultrasound",
             description="echocardiographic image",
             upstream_name="{case}_half_sequence.nii.gz",
+            upstream_case="{case}_half_sequence",
+            upstream_mask_name="{case}_half_sequence_gt.nii.gz",
             physical_planes=("axial",),
         ),
     ),

@@ -35,6 +35,7 @@ CROSSMODA = Dataset(
             modality="MRI",
             description="contrast-enhanced T1-weighted brain magnetic resonance imaging (MRI) scan",
             upstream_name="{case}_ceT1.nii.gz",
+            upstream_mask_name="{case}_Label.nii.gz",
         ),
     ),
     source_pool="Vestibular-Schwannoma-SEG",

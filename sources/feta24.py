@@ -46,6 +46,7 @@ FETA24 = Dataset(
             modality="MRI",
             description="T2-weighted fetal brain magnetic resonance imaging (MRI) scan",
             upstream_name="{case}_T2w.nii.gz",
+            upstream_mask_name="{case}_dseg.nii.gz",
         ),
     ),
     landmark_tasks=(
@@ -71,18 +72,19 @@ FETA24 = Dataset(
                 9: "most right point of cerebellar hemisphere",
                 10: "most left point of cerebellar hemisphere",
             },
-            measures=(  # named as in the publisher's table
-                Measure("L-1-2", "distance", (1, 2), slice_dim=0, name="LCC", larger_axis=1),
-                Measure("L-3-4", "distance", (3, 4), slice_dim=0, name="HV", larger_axis=2),
-                Measure("L-5-6", "distance", (5, 6), slice_dim=2, name="bBIP", larger_axis=0),
-                Measure("L-7-8", "distance", (7, 8), slice_dim=2, name="sBIP", larger_axis=0),
-                Measure("L-9-10", "distance", (9, 10), slice_dim=1, name="TCD", larger_axis=0),
+            measures=(  # named as in the publisher's table, and as upstream names them
+                Measure("L-1-2", "distance", (1, 2), 0, "LCC", 1, "length of corpus callosum"),
+                Measure("L-3-4", "distance", (3, 4), 0, "HV", 2, "height of vermis"),
+                Measure("L-5-6", "distance", (5, 6), 2, "bBIP", 0, "brain biparietal diameter"),
+                Measure("L-7-8", "distance", (7, 8), 2, "sBIP", 0, "skull biparietal diameter"),
+                Measure("L-9-10", "distance", (9, 10), 1, "TCD", 0, "transverse cerebellar diameter"),
             ),
             modality="MRI",
             description="",  # upstream has none
             excluded_upstream=dict.fromkeys(_INCOMPLETE, "not among upstream's 65 cases with all five measures"),
             upstream_name="{case}_T2w.nii.gz",
             upstream_images="Images-reoriented",
+            upstream_modality="",
         ),
     ),
 )

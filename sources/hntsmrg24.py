@@ -18,6 +18,8 @@ def _task(number: int, time_point: str) -> Task:
         modality="MRI",
         description="T2-weighted head and neck magnetic resonance imaging (MRI) scan",
         upstream_name=f"{{case}}_{time_point}_T2.nii.gz",
+        upstream_case=f"{{case}}_{time_point}",
+        upstream_mask_name=f"{{case}}_{time_point}_mask.nii.gz",
         upstream_images=f"HNTSMRG24-{time_point}/Images",
         upstream_masks=f"HNTSMRG24-{time_point}/Masks",
     )

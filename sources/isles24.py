@@ -18,6 +18,7 @@ def _task(number: int, map_name: str, description: str) -> Task:
         modality="MRI",
         description=f"{description} of brain magnetic resonance imaging (MRI) scan",
         upstream_name=f"{{case}}_{map_name}.nii.gz",
+        upstream_mask_name="{case}_lesion-msk.nii.gz",
         upstream_images=f"Images-{map_name.upper()}",
     )
 

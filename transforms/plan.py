@@ -74,11 +74,15 @@ def read_plan(store: Store, shard: Shard) -> list[Case]:
 NOT_IN_ROWS = {
     *("licence", "spdx", "redistribute", "access", "homepage", "data_urls", "papers", "citation", "package"),
     *("images_published", "masks_published", "known_bad", "late_cases", "drop_empty_masks", "patient_files"),
-    *("read_patients", "read_axes", "bucket_bits", "name", "description", "excluded_upstream"),
+    *("read_patients", "read_axes", "bucket_bits", "Dataset.name", "description", "excluded_upstream"),
     *("image", "mask", "case", "sources", "transform", "table"),
     *("upstream_images", "upstream_masks", "upstream_landmarks"),
+    *("upstream_title", "upstream_case", "upstream_mask_name", "upstream_modality", "Measure.upstream_name"),
 }
-"""Fields of a table that no slice row shows: what they decide stands in the cases, or elsewhere in the key."""
+"""Fields of a table that no slice row shows: what they decide stands in the cases, or elsewhere in the key.
+
+"Class.field" names the field of that class alone.
+"""
 
 
 def _table_fields(dataset: Dataset) -> dict[str, Any]:
@@ -89,7 +93,9 @@ def _table_fields(dataset: Dataset) -> dict[str, Any]:
 def _fields(table: Any) -> Any:
     """Dataclasses as dictionaries, mappings as lists (the order of labels decides overlaps)."""
     if is_dataclass(table):
-        named = {field.name: getattr(table, field.name) for field in fields(table) if field.name not in NOT_IN_ROWS}
+        kind = type(table).__name__
+        shown = [field.name for field in fields(table) if not {field.name, f"{kind}.{field.name}"} & NOT_IN_ROWS]
+        named = {name: getattr(table, name) for name in shown}
         return {name: _fields(value) for name, value in named.items()}
     if isinstance(table, dict):
         return [[key, value] for key, value in table.items()]

@@ -98,7 +98,7 @@ class _Attempt:
     def _build(self, cases: list[Case]) -> ShardRecord:
         deaths = self.notes.deaths()
         sources = []
-        with ShardWriter(self.store, self.folder, self.options.formats, self.options.images != "none") as writer:
+        with ShardWriter(self.store, self.folder, self.options.shard_formats, self.options.images != "none") as writer:
             for case in cases:
                 if deaths[case.case_id] >= MAX_DEATHS:
                     self._give_up(case, deaths[case.case_id])

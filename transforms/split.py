@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.pairs import LANDMARK_KINDS, LESION_KINDS, kinds_of
+from medvision.schemas.plans import PLAN_KINDS, version_tuple
 from medvision.schemas.rules import Rules
+from medvision.transforms.plan_text import read_plan
 from medvision.transforms.store import Store
 
 UPSTREAM_SEED = 1024
 SIDES = ("train", "test")
-PLAN_KINDS = {"detection": "BoxSize", "segmentation": "MaskSize", "biometry": "TumorLesionSize"}
-
 NumberedSplit = dict[tuple[str, int, str], tuple[str, str]]
 """(annotation kind, task number of that kind, upstream file name) to (side, split_source).
 
-A side of "" is that of an image which the kind leaves out.
+Of each kind and task the names stand in the order that upstream's plans have on each side. A side of "" is that of
+an image which the kind leaves out.
 """
 LATE = ("", "late_case")
 
@@ -40,7 +40,10 @@ def patient_side(dataset: str, patient: str, train_fraction: float = 0.7) -> str
 
 
 def shuffle_split(names: Iterable[str], train_fraction: float = 0.7) -> dict[str, str]:
-    """Upstream's numbered split: sorted basenames, Python's shuffle with seed 1024, the first int(0.7 n) train."""
+    """Upstream's numbered split: sorted basenames, Python's shuffle with seed 1024, the first int(0.7 n) train.
+
+    The names stand in the shuffled order.
+    """
     ordered = sorted(names)
     random.Random(UPSTREAM_SEED).shuffle(ordered)
     count = int(train_fraction * len(ordered))
@@ -61,7 +64,8 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
             names[bool(case.landmarks), image.task][image.upstream_name] = case.patient
             if case.case_id in dataset.late_cases:
                 late[bool(case.landmarks), image.task].add(image.upstream_name)
-    published = read_published_splits(splits_from, dataset.name) if splits_from else {}
+    numbered = rules.split_source == "file_shuffle"
+    published = read_published_splits(splits_from, dataset.name, rules.name) if numbered and splits_from else {}
     sides: NumberedSplit = {}
     for kind, number, image_task in _targets(dataset, rules):
         left_out = late[image_task] if not _holds_late_cases(kind, rules) else set()
@@ -72,7 +76,7 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
                 n: (patient_side(dataset.name, p, rules.train_fraction), "patient_hash") for n, p in patients.items()
             }
         elif splits_from:
-            chosen = _published_sides(published, dataset.name, kind, number, patients)
+            chosen = _published_sides(published, dataset.name, kind, number, patients, rules.name)
         else:
             shuffled = shuffle_split(patients, rules.train_fraction)
             order = rules.lesion_split_order if kind in LESION_KINDS else rules.mask_split_order
@@ -97,12 +101,13 @@ def _holds_late_cases(kind: str, rules: Rules) -> bool:
     return rules.late_cases == "all" or (rules.late_cases == "lesions" and kind in LESION_KINDS)
 
 
-def read_published_splits(folder: str, dataset: str) -> dict[tuple[str, int], dict[str, str]]:
-    """Sides from upstream's plan files, by (annotation kind, task number) and image basename.
+def read_published_splits(folder: str, dataset: str, newest: str = "") -> dict[tuple[str, int], dict[str, str]]:
+    """Sides from upstream's plan files, by (annotation kind, task number) and image basename, in the plans' order.
 
     Args:
-        folder: Local path or URL that holds `[Datasets/]<dataset>/benchmark_plan_<kind>_v<version>.json.gz`; of
-            several versions the newest is taken.
+        folder: Local path or URL that holds `[Datasets/]<dataset>/benchmark_plan_<kind>_v<version>.json.gz`.
+        newest: Upstream's ceiling: of several versions of a kind the newest up to this one is taken, of any where it
+            is "".
     """
     store = Store(folder)
     found: dict[str, str] = {}
@@ -113,16 +118,19 @@ def read_published_splits(folder: str, dataset: str) -> dict[tuple[str, int], di
                 prefix = f"benchmark_plan_{plan_kind}_v"
                 if not (name.startswith(prefix) and name.endswith(".json.gz")):
                     continue
+                if newest and _version(name) > version_tuple(newest):
+                    continue
                 if plan_kind not in found or _version(name) > _version(found[plan_kind]):
                     found[plan_kind] = path
     sides: dict[tuple[str, int], dict[str, str]] = {}
     for plan_kind, path in found.items():
-        plan = json.loads(gzip.decompress(store.read(path)))
+        with store.fs.open(store.path(path), "rb") as stream:
+            plan = read_plan(stream, _basename)
         for task in plan["tasks"]:
             chosen = sides.setdefault((PLAN_KINDS[plan_kind], int(task["task_ID"])), {})
             for side in SIDES:
-                for case in task[f"{side}_cases"]:
-                    chosen[str(case["image_file"]).rsplit("/", 1)[-1]] = side
+                for name in task.get(f"{side}_cases", ()):  # upstream leaves out an empty side
+                    chosen[name] = side
     return sides
 
 
@@ -132,18 +140,22 @@ def _published_sides(
     kind: str,
     number: int,
     names: Iterable[str],
+    newest: str,
 ) -> dict[str, tuple[str, str]]:
-    plan_kind = (
-        "TumorLesionSize" if kind in (*LANDMARK_KINDS, *LESION_KINDS) else kind
-    )  # upstream plans both as "biometry"
+    plan_kind = "TumorLesionSize" if kind in LANDMARK_KINDS else kind  # upstream plans both as "biometry"
     known = published.get((plan_kind, number), {})
     missing = sorted(set(names) - set(known))
     if missing:
         raise ValueError(
-            f"the published plans place no side on {len(missing)} images of {dataset} {kind} task {number:02d}, "
-            f"such as {missing[0]}"
+            f"the published plans up to {newest} place no side on {len(missing)} images of {dataset} {kind} task "
+            f"{number:02d}, such as {missing[0]}"
         )
-    return {name: (known[name], "published") for name in names}
+    wanted = set(names)
+    return {name: (side, "published") for name, side in known.items() if name in wanted}
+
+
+def _basename(case: dict[str, Any]) -> str:
+    return str(case["image_file"]).rsplit("/", 1)[-1]
 
 
 def _version(name: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from medvision.pipelines.checks.findings import READ_FAULTS, Findings
 from medvision.pipelines.release import Release
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.schemas.pairs import PAIR_SCHEMAS, kind_of_config
+from medvision.schemas.plans import PLANS
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
 from medvision.schemas.volumes import VOLUME_SCHEMA
@@ -89,7 +90,7 @@ def check_footers(release: Release, findings: Findings) -> set[str]:
     """Every Parquet file has its kind's schema and its listed rows. Returns the paths fit to read."""
     sound = set()
     for file in release.files():
-        if file.kind == "webdataset":
+        if file.kind in ("webdataset", PLANS):
             sound.add(file.path)
             continue
         with findings.guard("schemas", file.path):

@@ -12,6 +12,7 @@ from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.rules import RULES
+from medvision.sources.feta24 import FETA24
 from medvision.sources.kits23 import KITS23
 from medvision.sources.totalsegmentator import CT_CLASSES, TOTALSEGMENTATOR
 from medvision.transforms import plan
@@ -91,7 +92,7 @@ def retask(**changes: object) -> Dataset:
         {"planes": ("axial",)},
         {"images": "png8"},
         {"images": "none"},
-        {"formats": ("parquet",)},
+        {"formats": ("parquet", "plans")},
         {"rules": "exact"},
     ],
     ids=str,
@@ -107,6 +108,7 @@ def test_what_changes_slice_rows_changes_the_key(options):
         {"out": "gs://bucket/out"},
         {"datasets": ("ACDC", "KiTS23")},
         {"limit": 5},
+        {"formats": ("parquet", "webdataset")},
         {"splits_from": "plans"},
         {"replace": True},
         {"progress_dir": "/tmp/x"},
@@ -139,6 +141,19 @@ def test_where_how_often_and_by_whom_is_not_in_the_key(options):
 def test_switches_of_the_rules_change_the_key_unless_they_decide_pairs_only(monkeypatch, switch, value, same):
     monkeypatch.setitem(RULES, "changed", replace(RULES["1.4.0"], **{switch: value}))
     assert (key(options=replace(OPTIONS, rules="changed")) == key()) == same
+
+
+def test_shards_know_nothing_of_plans():
+    """Asked for or not, and whatever of the table stands in plans alone."""
+    asked = [replace(OPTIONS, formats=formats) for formats in (("parquet", "plans"), ("parquet",))]
+    assert key(options=asked[0]) == key(options=asked[1])
+    assert replace(OPTIONS, formats=()).shard_switches()["formats"] == ("parquet", "webdataset")
+    assert key(replace(retask(upstream_case="kits_{case}", upstream_mask_name="m"), upstream_title="")) == key()
+    feta, options = FETA24, replace(OPTIONS, datasets=("FeTA24",))
+    (table,) = feta.landmark_tasks
+    measures = tuple(replace(measure, upstream_name="another") for measure in table.measures)
+    renamed = replace(feta, landmark_tasks=(replace(table, measures=measures, upstream_modality="CT"),))
+    assert key(renamed, options) == key(feta, options)
 
 
 LABELS = KITS23.tasks[0].labels

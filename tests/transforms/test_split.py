@@ -297,6 +297,57 @@ def test_the_newest_version_of_each_kind_is_taken(tmp_path):
     assert found == {("BoxSize", 1): alternate(1, 1), ("MaskSize", 1): alternate(1)}
 
 
+@pytest.mark.parametrize(
+    ("rules", "taken"),
+    [("1.0.0", "1.0.0"), ("1.1.0", "1.1.0"), ("1.2.1", "1.1.1"), ("1.3.0", "1.1.1"), ("1.4.0", "1.4.0")],
+)
+def test_the_newest_version_up_to_that_of_the_rules_is_taken(tmp_path, rules, taken):
+    """Upstream's ceiling; a plan made later does not leak into older rules, a kind made once stays."""
+    folder = tmp_path / "Datasets/Toy"
+    sides = {version: number for number, version in enumerate(("1.0.0", "1.1.0", "1.1.1", "1.4.0", "1.10.0"))}
+    names = [alternate(1)] + [{**alternate(1), f"scan{n}_1.nii.gz": "test"} for n in (0, 2, 4)] + [alternate(1, 1)]
+    for version, number in sides.items():
+        write_plan(folder, "biometry", version, {"03": names[number]})
+    write_plan(folder, "detection", "1.0.0", {"01": alternate(1)})
+    write_plan(folder, "detection", "1.5.0", {"01": alternate(1, 1)})
+    found = read_published_splits(str(tmp_path), "Toy", rules)
+    assert found == {("TumorLesionSize", 3): names[sides[taken]], ("BoxSize", 1): alternate(1)}
+    lesion_alone = replace(DATASET, tasks=(toy_task(1),), lesion_tasks=(LesionTask(3, 1, 1),))
+    write_plan(folder, "segmentation", "1.0.0", {"01": alternate(1)})
+    splits = numbered_splits(lesion_alone, cases(6), RULES[rules], str(tmp_path))
+    chosen = {name: side for (kind, _, name), (side, _) in splits.items() if kind == "TumorLesionSize"}
+    assert chosen == names[sides[taken]]
+
+
+def test_plans_newer_than_the_rules_place_no_side(tmp_path):
+    write_plan(tmp_path / "Toy", "detection", "1.1.0", {"01": alternate(1), "02": alternate(2)})
+    with pytest.raises(ValueError, match=r"up to 1\.0\.0 place no side on 4 images of Toy BoxSize task 01"):
+        numbered_splits(DATASET, cases(4), RULES["1.0.0"], str(tmp_path))
+
+
+def test_a_side_without_cases_may_be_left_out(tmp_path):
+    """Upstream adds a side's list with its first case."""
+    task = {"task_ID": "01", "train_cases_number": 0, "test_cases_number": 1, "test_cases": [{"image_file": "a/b.nii"}]}
+    (tmp_path / "Toy").mkdir()
+    text = json.dumps({"dataset_info": {}, "tasks": [task], "tasks_number": 1})
+    (tmp_path / "Toy/benchmark_plan_detection_v1.0.0.json.gz").write_bytes(gzip.compress(text.encode()))
+    assert read_published_splits(str(tmp_path), "Toy") == {("BoxSize", 1): {"b.nii": "test"}}
+
+
+def test_names_stand_in_the_order_of_the_plans(tmp_path):
+    """That of the shuffle, or of the published lists: plans list their cases so."""
+    names = [f"scan{number}_1.nii.gz" for number in range(6)]
+    shuffled = sorted(names)
+    random.Random(1024).shuffle(shuffled)
+    splits = numbered_splits(DATASET, cases(6), NUMBERED)
+    assert [name for kind, task, name in splits if (kind, task) == ("BoxSize", 1)] == shuffled
+    listed = dict.fromkeys(reversed(names[:4]), "train") | dict.fromkeys(names[4:], "test")
+    write_all(tmp_path / "Toy")
+    write_plan(tmp_path / "Toy", "detection", "1.0.0", {"01": listed, "02": alternate(2)})
+    splits = numbered_splits(DATASET, cases(6), NUMBERED, str(tmp_path))
+    assert [name for kind, task, name in splits if (kind, task) == ("BoxSize", 1)] == list(listed)
+
+
 def test_other_datasets_and_files_are_not_read(tmp_path):
     write_all(tmp_path / "Datasets/Toy-2")
     (tmp_path / "Datasets/Toy").mkdir()
