@@ -1,4 +1,4 @@
-"""What a release knows of one slice, as text: geometry, annotations, lineage and the pairs that use it."""
+"""What a release knows of one slice or volume, as text: geometry, annotations, lineage and the pairs that use it."""
 
 from __future__ import annotations
 
@@ -8,47 +8,70 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from medvision.pipelines.lines.slices import annotation_lines
+from medvision.pipelines.lines.text import affine_lines, measured, mm, section, times
+from medvision.pipelines.lines.volumes import grid_lines, structure_lines, volume_lesion_lines
 from medvision.pipelines.lookup import read_row, rows_holding
-from medvision.pipelines.release import Release, SliceLocation, open_release
+from medvision.pipelines.release import Release, VolumeRow, open_release
 from medvision.schemas.pairs import LANDMARK_KINDS, kind_of_config
 from medvision.schemas.record import SOURCES_TABLE
 
 
-def inspect_row(url: str, slice_id: str) -> list[str]:
-    """Readable lines on one slice.
+def inspect_row(url: str, row_id: str) -> list[str]:
+    """Readable lines on one slice or one volume.
 
     Args:
         url: Local path or fsspec URL of the release root.
-        slice_id: Such as "KiTS23-case_00000-t01-axial-0123".
+        row_id: A slice id such as "KiTS23-case_00000-t01-axial-0123", or the volume id that it begins with.
 
     Raises:
-        ReleaseError: No release at `url`, or none of its slices has this id.
+        ReleaseError: No release at `url`, or none of its slices and volumes has this id.
     """
     release = open_release(url)
+    volume = release.find_volume(row_id)
+    return slice_lines(release, row_id) if volume is None else volume_lines(release, volume)
+
+
+def slice_lines(release: Release, slice_id: str) -> list[str]:
+    """A slice row, and the lesions of its volume that it shows. Raises ReleaseError for an unknown slice."""
     where = release.find_slice(slice_id)
     row = read_row(release.parquet(where.annotations, stream=True), where.row)
+    shard = f"{where.data or where.annotations}, row {where.row}"
+    volume = release.find_volume(slice_id.rsplit("-", 2)[0])
+    shown = {
+        (lesion["lesion_task"], region["lesion_id"]) for lesion in row["lesions"] or [] for region in lesion["regions"]
+    }
     return [
         slice_id,
-        *_section("Geometry", geometry_lines(row)),
-        *_section("Annotations", annotation_lines(row)),
-        *_section("Lineage", lineage_lines(release, where, row)),
-        *_section("Pairs", pair_lines(release, row["dataset"], slice_id)),
+        *section("Geometry", geometry_lines(row)),
+        *section("Annotations", annotation_lines(row)),
+        *(section("Lesions of the volume", volume_lesion_lines(volume.columns, shown)) if volume and shown else []),
+        *section("Lineage", lineage_lines(release, shard, row)),
+        *section("Pairs", pair_lines(release, row["dataset"], slice_id)),
+    ]
+
+
+def volume_lines(release: Release, volume: VolumeRow) -> list[str]:
+    """A volume row."""
+    row = volume.columns
+    return [
+        row["volume_id"],
+        *section("Geometry", grid_lines(row)),
+        *section("Structures", structure_lines(row)),
+        *section("Lesions", volume_lesion_lines(row)),
+        *section("Lineage", lineage_lines(release, f"{volume.path}, row {volume.row}", row)),
     ]
 
 
 def geometry_lines(row: dict[str, Any]) -> list[str]:
     """Plane, sizes, spacings in mm, space, affine and intensity scale of a row of ANNOTATION_SCHEMA."""
-    affine = row["affine_ras"]
     exact = "exact" if not row["intensity_max_error"] else f"within {row['intensity_max_error']:.6g}"
     return [
         f"plane        {row['plane']} (axis {row['slice_dim']}), slice {row['slice_idx']}",
-        f"size         {row['height']} rows x {row['width']} columns of a volume {_times(row['shape_xyz'])}",
-        f"spacing      {_mm(row['pixel_spacing_mm'])} (mask {_mm(row['mask_pixel_spacing_mm'])})",
-        f"voxel        {_mm(row['spacing_xyz_mm'])}, file axes {row['raw_axes']}",
-        *(
-            f"{'' if i else 'affine RAS':<13}" + " ".join(f"{value:>11.6g}" for value in affine[i : i + 4])
-            for i in range(0, 16, 4)
-        ),
+        f"size         {row['height']} rows x {row['width']} columns of a volume {times(row['shape_xyz'])}",
+        f"spacing      {mm(row['pixel_spacing_mm'])} (mask {mm(row['mask_pixel_spacing_mm'])})",
+        f"voxel        {mm(row['spacing_xyz_mm'])}, file axes {row['raw_axes']}",
+        *affine_lines("affine RAS", row["affine_ras"]),
         f"space        {row['space']}",
         f"obliquity    {row['obliquity_deg']:.6g} degrees",
         f"grids        {row['grid_mismatch_mm']:.6g} mm apart (image, mask)",
@@ -59,51 +82,7 @@ def geometry_lines(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def annotation_lines(row: dict[str, Any]) -> list[str]:
-    """Labels and boxes (inclusive), lesions with axes, landmarks and measures; pixels are (row, column)."""
-    lines = []
-    for segment in row["segments"] or []:
-        name = segment["name"] or "unnamed"
-        lines.append(f"label {segment['label']} {name}: {segment['pixel_count']} pixels, {segment['area_mm2']:.6g} mm2")
-        lines += [
-            f"  box {tuple(box['min_rc'])} to {tuple(box['max_rc'])}: {_times(box['size_px'])} pixels,"
-            f" {_mm(box['size_mm'])}, {box['pixel_count']} inside"
-            for box in segment["boxes"]
-        ]
-    for lesion in row["lesions"] or []:
-        lines.append(
-            f"lesion task {lesion['lesion_task']}, label {lesion['label']} {lesion['name']}:"
-            f" {len(lesion['ellipses'])} measured of {lesion['n_total_clusters']} clusters"
-        )
-        lines += [
-            f"  axes {_mm([ellipse['major_mm'], ellipse['minor_mm']])},"
-            f" centre ({', '.join(f'{value:.6g}' for value in ellipse['center_rc'])}),"
-            f" {ellipse['pixel_count']} pixels"
-            for ellipse in lesion["ellipses"]
-        ]
-    return [*lines, *landmark_lines(row)] or ["none"]
-
-
-def landmark_lines(row: dict[str, Any]) -> list[str]:
-    """Points in pixels (row, column) and RAS mm, then every measure with its unit, convention and flags."""
-    lines = []
-    for point in row["landmarks"] or []:
-        native = f", native {_mm(point['native_mm'], ', ')}" if point["native_mm"] else ""
-        lines.append(
-            f"point {point['number']} {point['name']} ({point['source']}):"
-            f" ({', '.join(f'{value:.6g}' for value in point['position_rc'])})"
-            f" at {point['slice_position']:.6g} across, {_mm(point['world_mm'], ', ')}{native}"
-        )
-    for measure in row["biometrics"] or []:
-        marks = [measure["source"], measure["definition"], *(["pairs"] if measure["primary"] else [])]
-        lines.append(
-            f"{_measured(measure['key'], measure['name'], measure['value'], measure['unit'])}"
-            f" ({', '.join([*marks, *(measure['flags'] or [])])})"
-        )
-    return lines
-
-
-def lineage_lines(release: Release, where: SliceLocation, row: dict[str, Any]) -> list[str]:
+def lineage_lines(release: Release, shard: str, row: dict[str, Any]) -> list[str]:
     """Sources with their hashes, the shard and row, and the split."""
     channel = f", channel {row['source_channel']}" if row["source_channel"] >= 0 else ""
     hashes = _source_hashes(release, row["dataset"], row["case_id"])
@@ -112,8 +91,8 @@ def lineage_lines(release: Release, where: SliceLocation, row: dict[str, Any]) -
         f"image        {row['source_path']}{channel}",
         f"             sha256 {hashes.get(row['source_path'], 'not recorded')}",
         *(_landmark_sources(hashes, row) if row["landmark_path"] else _mask_sources(hashes, row)),
-        f"shard        {where.data or where.annotations}, row {where.row}",
-        f"side         {row['side']} ({row['split_source']})",
+        f"shard        {shard}",
+        f"side         {row['side']} ({row.get('split_source', 'of the patient')})",
         f"rules        {release.manifest.get('rules', 'not recorded')}",
     ]
 
@@ -157,8 +136,8 @@ def _target(pair: dict[str, Any]) -> str:
     if "landmark_source" not in pair:
         return f"label {pair['label']} {pair['label_name']}"
     profile = pair["biometric_profile"]
-    measured = (profile["metric_key"], pair["label_name"], profile["metric_value"], profile["metric_unit"])
-    return f"{_measured(*measured)} ({pair['landmark_source']}, {pair['definition']})"
+    measure = (profile["metric_key"], pair["label_name"], profile["metric_value"], profile["metric_unit"])
+    return f"{measured(*measure)} ({pair['landmark_source']}, {pair['definition']})"
 
 
 def _pairs_of(release: Release, path: str, slice_id: str) -> Iterator[dict[str, Any]]:
@@ -181,20 +160,3 @@ def _source_hashes(release: Release, dataset: str, case_id: str) -> dict[str, st
     table = release.parquet(SOURCES_TABLE).read(["dataset", "case_id", "path", "sha256"])
     mine = pc.and_(pc.equal(table["dataset"], dataset), pc.equal(table["case_id"], case_id))
     return {source["path"]: source["sha256"] for source in table.filter(mine).to_pylist()}
-
-
-def _section(title: str, lines: list[str]) -> list[str]:
-    return ["", title, *(f"  {line}" for line in lines)]
-
-
-def _times(numbers: list[int]) -> str:
-    return " x ".join(str(number) for number in numbers)
-
-
-def _mm(numbers: list[float], between: str = " x ") -> str:
-    return between.join(f"{number:.6g}" for number in numbers) + " mm"
-
-
-def _measured(key: str, name: str, value: float, unit: str) -> str:
-    label = f"{key} {name}" if name not in ("", key) else key
-    return f"{label}: {value:.6g} {unit}".rstrip()

@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = commands.add_parser("inspect", help="show one row of a release")
     inspect.add_argument("out", metavar="OUT")
-    inspect.add_argument("row_id", metavar="ROW_ID", help="a slice_id")
+    inspect.add_argument("row_id", metavar="ROW_ID", help="a slice_id or volume_id")
     inspect.set_defaults(run=_inspect)
     add_stats(commands)
     add_diff(commands)

@@ -33,6 +33,15 @@ class SliceLocation:
     row: int
 
 
+@dataclass(frozen=True)
+class VolumeRow:
+    """Row `row`, from 0, of the file `path`, and its columns by VOLUME_SCHEMA."""
+
+    path: str
+    row: int
+    columns: dict[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Release:
     """A published release. `root` is its path on `fs`; `manifest` the parsed `manifest.json`."""
@@ -79,6 +88,15 @@ class Release:
                 return SliceLocation(file.path, twin if twin in data else "", row)
         names = ", ".join(sorted({file.dataset for file in self.files("annotations")}))
         raise ReleaseError(f"no slice {slice_id!r} in {self.url}; its datasets are {names or 'none'}")
+
+    def find_volume(self, volume_id: str) -> VolumeRow | None:
+        """The volume's row, None when the release does not hold it."""
+        for file in self.files("volumes"):
+            if volume_id.startswith(slice_prefix(file.dataset)):
+                table = self.parquet(file.path)
+                for row in rows_holding(table, "volume_id", volume_id):
+                    return VolumeRow(file.path, row, read_row(table, row))
+        return None
 
     def find_row(self, slice_id: str) -> dict[str, Any]:
         """The slice's row of `data/` with its encoded image, or of `annotations/` if it has no data file.

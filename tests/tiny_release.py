@@ -16,109 +16,14 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tiny_rows import DATASET, HEIGHT, WIDTH, Row, slice_row, volume_row
 
+from medvision.pipelines.validate import validate_release
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.schemas.pairs import PAIR_SCHEMAS, config_name
 from medvision.schemas.record import FILE_SCHEMA, SOURCE_SCHEMA
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, SCHEMA_VERSION
-
-HEIGHT, WIDTH = 8, 10
-SPACING = (0.5, 0.8203125)
-DATASET = "Tiny-Set.1"
-Row = dict[str, Any]
-
-
-def slice_row(case: int, index: int, side: str) -> Row:
-    """A row with two boxes of label 1 (3x2 full and 1x1) and a lesion of label 2."""
-    boxes = [box((1, 2), (3, 3), 6), box((6, 7), (6, 7), 1)]
-    ellipse = {"pixel_count": 9, "major_mm": 2.5, "minor_mm": 1.5}
-    ellipse |= {name: [2.0, 3.0] for name in ("center_rc", "major_end_rc", "major_start_rc")}
-    ellipse |= {name: [2.0, 3.0] for name in ("minor_end_rc", "minor_start_rc")}
-    row: Row = dict.fromkeys(ANNOTATION_SCHEMA.names, 0)
-    row |= {name: "" for name in ANNOTATION_SCHEMA.names if ANNOTATION_SCHEMA.field(name).type == pa.string()}
-    row |= {name: [] for name in ANNOTATION_SCHEMA.names if pa.types.is_list(ANNOTATION_SCHEMA.field(name).type)}
-    return row | {
-        "slice_id": f"Tiny-Set_1-case_{case:02d}-t01-axial-{index:04d}",
-        "dataset": DATASET,
-        "case_id": f"case_{case:02d}",
-        "patient": f"case_{case:02d}",
-        "task": 1,
-        "side": side,
-        "split_source": "patient_hash",
-        "modality": "CT",
-        "unit": "HU",
-        "plane": "axial",
-        "slice_dim": 2,
-        "slice_idx": index,
-        "height": HEIGHT,
-        "width": WIDTH,
-        "pixel_spacing_mm": list(SPACING),
-        "mask_pixel_spacing_mm": list(SPACING),
-        "shape_xyz": [HEIGHT, WIDTH, 30],
-        "spacing_xyz_mm": [*SPACING, 3.0],
-        "affine_ras": [0.5, 0.0, 0.0, -9.0, 0.0, 0.8203125, 0.0, 4.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 1.0],
-        "raw_axes": "LPS",
-        "flags": ["oblique"],
-        "source_path": f"case_{case:02d}/imaging.nii.gz",
-        "source_channel": -1,
-        "mask_path": f"case_{case:02d}/segmentation.nii.gz",
-        "upstream_name": f"case_{case:02d}.nii.gz",
-        "intensity_scale": 1.0,
-        "header_slope": 1.0,
-        "segments": [segment(1, "organ", boxes), segment(2, "lesion", [box((2, 2), (4, 4), 9)])],
-        "lesions": [lesion(ellipse)],
-    }
-
-
-def lesion(ellipse: Row) -> Row:
-    """Label 2: one cluster of 3 x 3 pixels from (2, 2)."""
-    return {
-        "lesion_task": 1,
-        "label": 2,
-        "name": "lesion",
-        "lesion_kind": "mass",
-        "n_total_clusters": 1,
-        "ellipses": [ellipse],
-        "regions": [],
-        "flags": [],
-        "origin_rc": [2, 2],
-        "size_rc": [3, 3],
-        "runs": [0, 9],
-    }
-
-
-def segment(label: int, name: str, boxes: list[Row]) -> Row:
-    count = sum(item["pixel_count"] for item in boxes)
-    area = count * SPACING[0] * SPACING[1]
-    instances = [instance(item) for item in boxes]
-    found = {"label": label, "name": name, "pixel_count": count, "area_mm2": area}
-    return {**found, "boxes": boxes, "instances": instances}
-
-
-def instance(item: Row) -> Row:
-    """The same component half-open."""
-    start, stop = item["min_rc"], [n + 1 for n in item["max_rc"]]
-    return {
-        "start_rc": start,
-        "stop_rc": stop,
-        "start_mm": [n * mm for n, mm in zip(start, SPACING, strict=True)],
-        "stop_mm": [n * mm for n, mm in zip(stop, SPACING, strict=True)],
-        "pixel_count": item["pixel_count"],
-        "area_mm2": item["pixel_count"] * SPACING[0] * SPACING[1],
-    }
-
-
-def box(low: tuple[int, int], high: tuple[int, int], pixels: int) -> Row:
-    size = [b - a + 1 for a, b in zip(low, high, strict=True)]
-    return {
-        "min_rc": list(low),
-        "max_rc": list(high),
-        "center_rc": [(a + b) // 2 for a, b in zip(low, high, strict=True)],
-        "size_px": size,
-        "size_mm": [n * mm for n, mm in zip(size, SPACING, strict=True)],
-        "pixel_count": pixels,
-        "mask_image_ratio": pixels / (HEIGHT * WIDTH),
-    }
+from medvision.schemas.volumes import VOLUME_SCHEMA
 
 
 def png(seed: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> bytes:
@@ -131,6 +36,7 @@ class TinyRelease:
     """Rows by shard name, images by slice id, pairs by kind; the `tar_` fields override parts of the tars."""
 
     shards: dict[str, list[Row]] = field(default_factory=dict)
+    volumes: dict[str, list[Row]] = field(default_factory=dict)
     images: dict[str, bytes] = field(default_factory=dict)
     pairs: dict[str, list[Row]] = field(default_factory=dict)
     tar_names: dict[str, str] = field(default_factory=dict)
@@ -139,6 +45,7 @@ class TinyRelease:
     tar_mtime: int = 0
     group_rows: int = 2
     formats: tuple[str, ...] = ("parquet", "webdataset")
+    planes: tuple[str, ...] = ("axial",)
 
     @staticmethod
     def correct() -> "TinyRelease":
@@ -146,7 +53,9 @@ class TinyRelease:
         names = ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00002")
         tiny = TinyRelease()
         for case, name in enumerate(names):
-            tiny.shards[name] = [slice_row(case, index, name.split("-")[0]) for index in range(3)]
+            side = name.split("-")[0]
+            tiny.shards[name] = [slice_row(case, index, side) for index in range(3)]
+            tiny.volumes[name] = [volume_row(case, side)]
         rows = [row for shard in tiny.shards.values() for row in shard]
         tiny.images = {row["slice_id"]: png(seed) for seed, row in enumerate(rows)}
         tiny.point_pairs()
@@ -175,6 +84,8 @@ class TinyRelease:
                 self._table(root / f"data/{DATASET}/{name}.parquet", full, DATA_SCHEMA)
             if "webdataset" in self.formats:
                 self._tar(root / f"webdataset/{DATASET}/{name}.tar", rows)
+        for name, volumes in self.volumes.items():
+            self._table(root / f"volumes/{DATASET}/{name}.parquet", volumes, VOLUME_SCHEMA)
         for kind, pairs in self.pairs.items():
             config = config_name(DATASET, kind, 1, "axial", "train")
             self._table(root / f"pairs/{config}/train-00000.parquet", pairs, PAIR_SCHEMAS[kind])
@@ -191,7 +102,8 @@ class TinyRelease:
         stated |= {"shards": len(self.shards), "dead_letters": {"bad_gzip": 1}}
         stated |= {"pairs": {kind: len(pairs) for kind, pairs in self.pairs.items()}}
         manifest = {"format": "medvision-release", "schema_version": SCHEMA_VERSION, "algorithm_version": 1}
-        manifest |= {"complete": True, "unbuilt": [], "rules": "1.4.0", "switches": {"images": "png16"}}
+        manifest |= {"complete": True, "unbuilt": [], "rules": "1.4.0"}
+        manifest |= {"switches": {"images": "png16", "planes": self.planes}}
         (root / "manifest.json").write_text(json.dumps(manifest | {"datasets": {DATASET: stated}}))
         seal(root)
         return root
@@ -236,6 +148,11 @@ def _write_listing(root: Path, files: list[Row]) -> None:
     tables = {name: root / name for name in ("files.parquet", "sources.parquet")}
     stated = {name: stated_of(path) | {"rows": rows_of(path)} for name, path in tables.items()}
     edit_manifest(root, tables=stated)
+
+
+def failed(root: Path, level: str = "normal") -> set[str]:
+    """Names of the checks that the release fails."""
+    return {check.name for check in validate_release(str(root), level).checks if not check.ok}
 
 
 def rows_of(path: Path) -> int:

@@ -73,7 +73,8 @@ def fit_conic(
         return None, frozenset()
     scale_xy = frame.pixel_mm if rules.conic_spacing == "swapped" else frame.pixel_mm[::-1]
     cv2.setRNGSeed(0)  # the fit shakes points that fix no conic by random offsets: the same ones each time
-    fitted, axes, angle = cv2.fitEllipse((points_xy * np.array(scale_xy)).astype(np.float32))
+    (x, y), (width, height), angle = cv2.fitEllipse((points_xy * np.array(scale_xy)).astype(np.float32))
+    fitted, axes = (x, y), (width, height)
     if not np.isfinite([*fitted, *axes, angle]).all():
         return None, frozenset()
     if _is_guarded(cluster.shape, axes, frame.pixel_mm, rules):

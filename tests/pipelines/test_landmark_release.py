@@ -306,7 +306,7 @@ def test_inspect_prints_the_measures_of_a_film(numbered: Built) -> None:
     text = "\n".join(inspect_row(str(numbered.out), row["slice_id"]))
     for part in (
         f"point 1 sella (senior): ({point['position_rc'][0]:g}, {point['position_rc'][1]:g}) at 0 across",
-        f"A-L_1_2-L_2_5 SNA: {sna['value']:.6g} degree (senior, upstream, pairs)",
+        f"A-L_1_2-L_2_5 SNA: {sna['value']:.6g} degree (senior, upstream, pairs, angle_folded)",
         f"FHI: {exact_of(row, 'FHI')['value']:.6g} (senior, exact, pairs)",
         f"MW: {exact_of(row, 'MW')['value']:.6g} mm (senior, exact, pairs)",
         "(mean, exact)",

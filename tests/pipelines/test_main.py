@@ -327,6 +327,17 @@ def test_inspect_prints_a_slice(built, capsys):
         assert f"{segment['pixel_count']} pixels, {segment['area_mm2']:.6g} mm2" in printed
 
 
+def test_inspect_prints_a_volume(built, capsys):
+    row = pq.read_table(next((built.out / "volumes/KiTS23").glob("*.parquet"))).slice(0, 1).to_pylist()[0]
+    assert main(["inspect", str(built.out), row["volume_id"]]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(row["volume_id"])
+    for structure in row["structures"]:
+        assert f"{structure['voxel_count']} voxels, {structure['volume_mm3']:.6g} mm3" in printed
+    for lesion in row["lesions"][0]["lesions"]:
+        assert f"measure {lesion['measure_mm']:.6g} mm, raster {lesion['raster_mm']:.6g} mm" in printed
+
+
 def test_inspect_of_an_unknown_slice_is_a_usage_error(built, capsys):
     assert main(["inspect", str(built.out), "KiTS23-nope"]) == 2
     assert "no slice 'KiTS23-nope'" in capsys.readouterr().err

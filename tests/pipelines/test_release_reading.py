@@ -10,7 +10,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tiny_release import DATASET, TinyRelease, box, edit_manifest, png, restate, seal, segment
+from tiny_release import TinyRelease, edit_manifest, failed, png, restate, seal
+from tiny_rows import DATASET, box
 
 from medvision.pipelines.inspect import inspect_row
 from medvision.pipelines.release import ReleaseError, open_release
@@ -24,10 +25,6 @@ ID = "Tiny-Set_1-case_00-t01-axial-0001"
 @pytest.fixture
 def tiny() -> TinyRelease:
     return TinyRelease.correct()
-
-
-def failed(root: Path, level: str) -> set[str]:
-    return {check.name for check in validate_release(str(root), level).checks if not check.ok}
 
 
 @pytest.mark.parametrize("level", ["quick", "normal", "deep"])
@@ -45,19 +42,25 @@ def first(tiny: TinyRelease) -> dict:
     return tiny.shards[FIRST][1]
 
 
-def move_box(tiny: TinyRelease) -> None:
-    first(tiny)["segments"][1] = segment(2, "lesion", [box((2, 8), (4, 10), 9)])
-
-
-def duplicate_slice(tiny: TinyRelease) -> None:
-    tiny.shards[SECOND][0] = copy.deepcopy(first(tiny)) | {"case_id": "case_01", "patient": "case_01"}
+def repeat_case(tiny: TinyRelease) -> None:
+    tiny.shards[SECOND] = copy.deepcopy(tiny.shards[FIRST])
+    tiny.volumes[SECOND] = copy.deepcopy(tiny.volumes[FIRST])
     tiny.point_pairs()
     for kind, pairs in tiny.pairs.items():
-        pairs[3]["pair_id"] = f"another-{kind}"
+        for number, pair in enumerate(pairs):
+            pair["pair_id"] = f"{number}-{kind}"
+
+
+def move_patient(tiny: TinyRelease) -> None:
+    for row in (*tiny.shards[TEST], *tiny.volumes[TEST]):
+        row["patient"] = "case_00"
 
 
 ROW_CHANGES: dict[str, tuple[Callable[[TinyRelease], object], set[str]]] = {
-    "box outside": (move_box, {"boxes_inside"}),
+    "box outside": (
+        lambda t: first(t)["segments"][1]["boxes"].__setitem__(0, box((4, 8), (7, 10), 12)),
+        {"boxes_inside"},
+    ),
     "box size": (lambda t: first(t)["segments"][0]["boxes"][0].update(size_px=[4, 2]), {"box_sizes"}),
     "box mm": (
         lambda t: first(t)["segments"][0]["boxes"][0]["size_mm"].__setitem__(0, 1.5001),
@@ -65,8 +68,8 @@ ROW_CHANGES: dict[str, tuple[Callable[[TinyRelease], object], set[str]]] = {
     ),
     "box pixels": (lambda t: first(t)["segments"][0]["boxes"].pop(), {"box_pixels"}),
     "area": (lambda t: first(t)["segments"][0].update(area_mm2=2.87109376), {"areas"}),
-    "axes": (lambda t: first(t)["lesions"][0]["ellipses"][0].update(minor_mm=2.6), {"axes"}),
-    "slice id twice": (duplicate_slice, {"unique_slice_id"}),
+    "axes": (lambda t: first(t)["lesions"][0]["ellipses"][0].update(minor_mm=2.6), {"axes", "lesion_ellipses"}),
+    "case twice": (repeat_case, {"unique_slice_id", "unique_volume_id"}),
     "slice id with a dot": (
         lambda t: (
             first(t).update(slice_id=ID + ".x"),
@@ -75,8 +78,11 @@ ROW_CHANGES: dict[str, tuple[Callable[[TinyRelease], object], set[str]]] = {
         ),
         {"slice_id_form", "tar_members"},
     ),
-    "patient on both sides": (lambda t: t.shards[TEST][0].update(patient="case_00"), {"patients_one_side"}),
-    "row of the other side": (lambda t: first(t).update(side="test"), {"rows_in_place", "patients_one_side"}),
+    "patient on both sides": (move_patient, {"patients_one_side"}),
+    "row of the other side": (
+        lambda t: first(t).update(side="test"),
+        {"rows_in_place", "patients_one_side", "volume_columns"},
+    ),
     "wrong slice_row": (lambda t: t.pairs["BoxSize"][0].update(slice_row=1), {"pair_rows"}),
     "slice_row past the end": (lambda t: t.pairs["MaskSize"][8].update(slice_row=3), {"pair_rows"}),
     "wrong slice_file": (lambda t: t.pairs["BoxSize"][0].update(slice_file="data/x.parquet"), {"pair_rows"}),
@@ -184,6 +190,7 @@ def test_content_hash_follows_content_alone(tiny: TinyRelease, tmp_path: Path) -
     other = copy.deepcopy(tiny)
     rows = [*reversed(other.shards.pop(SECOND)), *other.shards[FIRST]]
     other.shards[FIRST], other.group_rows = rows, 100
+    other.volumes[FIRST] += other.volumes.pop(SECOND)
     other.point_pairs()
     assert content(other, tmp_path / "resharded") == before
     other.formats = ("webdataset",)
@@ -191,11 +198,13 @@ def test_content_hash_follows_content_alone(tiny: TinyRelease, tmp_path: Path) -
     noisy = copy.deepcopy(tiny)
     first(noisy)["obliquity_deg"] = -1e-15
     assert content(noisy, tmp_path / "noisy") == before
-    repainted, regrown = copy.deepcopy(tiny), copy.deepcopy(tiny)
+    repainted, relabelled, turned = (copy.deepcopy(tiny) for _ in range(3))
     repainted.images[ID] = png(77)
-    first(regrown)["segments"][1] = segment(2, "lesion", [box((2, 2), (4, 5), 9)])
-    changed = {content(repainted, tmp_path / "pixel"), content(regrown, tmp_path / "box")}
-    assert len(changed | {before}) == 3
+    first(relabelled)["flags"] = ["suspect"]
+    turned.volumes[FIRST][0]["mask_raw_axes"] = "RAS"
+    changed = {content(repainted, tmp_path / "pixel"), content(relabelled, tmp_path / "row")}
+    changed.add(content(turned, tmp_path / "volume"))
+    assert len(changed | {before}) == 4
 
 
 def content_without_data(tiny: TinyRelease, root: Path) -> str:
@@ -245,7 +254,14 @@ def test_inspect_tells_geometry_annotations_lineage_and_pairs(tiny: TinyRelease,
         "0.5 x 0.820312 mm",
         "label 1 organ: 7 pixels, 2.87109 mm2",
         "box (1, 2) to (3, 3): 3 x 2 pixels, 1.5 x 1.64062 mm, 6 inside",
-        "axes 2.5 x 1.5 mm",
+        "instance (1, 2) up to (4, 4): (0.5, 1.64062) to (2, 3.28125) mm, 6 pixels, 2.46094 mm2",
+        "lesion task 1, label 2 lesion (mass): 1 measured of 1 clusters",
+        "axes 2.00693 x 1.97557 mm, centre (5.5, 4), 12 pixels",
+        "region (4, 3) up to (8, 6) of lesion 0: 12 pixels, 4.92188 mm2, centre (5.5, 4), raster 0.960683 mm",
+        "longest       2.88205 mm, (-5.5, 6.05078, 3) to (-7, 8.51172, 3) mm",
+        "minor axis    2.3094 mm, ",
+        "lesion 0 of task 1, label 2 lesion (mass): measure 2.88205 mm, raster 0.960683 mm",
+        "on 3 slices, largest on 1 (4.92188 mm2), longest on 1",
         "sha256 sha-case_00/imaging.nii.gz",
         "sha256 sha-case_00/segmentation.nii.gz",
         f"data/{DATASET}/{FIRST}.parquet, row 1",
@@ -255,3 +271,23 @@ def test_inspect_tells_geometry_annotations_lineage_and_pairs(tiny: TinyRelease,
     ):
         assert part in text
     assert text.count("label 1 organ,") == 2
+
+
+def test_inspect_of_a_volume(tiny: TinyRelease, tmp_path: Path) -> None:
+    tiny.volumes[TEST][0]["lesions"][0]["lesions"][0] |= {"perpendicular": None, "flags": ["coarse_raster"]}
+    text = "\n".join(inspect_row(str(tiny.write(tmp_path)), "Tiny-Set_1-case_02-t01"))
+    for part in (
+        "size         8 x 10 x 30 voxels",
+        "mask header  0.5 x 0.820312 x 3 mm, file axes LPS",
+        "acquired     axial slices (axis 2)",
+        "label 2 lesion: 30 voxels, 36.9141 mm3",
+        "box (6, 7, 0) to (6, 7, 2): 1 x 1 x 3 voxels, 0.5 x 0.820312 x 9 mm, 3 inside",
+        "instance (4, 3, 0) up to (8, 6, 3): (2, 2.46094, 0) to (4, 4.92188, 9) mm, 30 voxels, 36.9141 mm3",
+        "measure 2.88205 mm, raster 0.960683 mm, flags coarse_raster",
+        "perpendicular none",
+        "sha256 sha-case_02/segmentation.nii.gz",
+        f"volumes/{DATASET}/{TEST}.parquet, row 0",
+    ):
+        assert part in text
+    with pytest.raises(ReleaseError, match="no slice 'Tiny-Set_1-case_02'"):
+        inspect_row(str(tmp_path), "Tiny-Set_1-case_02")

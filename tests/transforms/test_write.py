@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
-from tiny_release import Row, slice_row
+from tiny_rows import Row, slice_row
 
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.record import ShardFile
@@ -237,8 +237,10 @@ def test_a_tar_without_images_holds_the_rows(tmp_path):
 
 def test_a_truncated_tar_is_noticed(shard):
     content = (shard / "webdataset.tar").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        middle = tar.getmembers()[len(ROWS)]
     with pytest.raises(tarfile.ReadError, match="unexpected end of data"):
-        tarfile.open(fileobj=io.BytesIO(content[: len(content) // 2 + 100])).getmembers()  # noqa: SIM115
+        tarfile.open(fileobj=io.BytesIO(content[: middle.offset_data + 1])).getmembers()  # noqa: SIM115
 
 
 # Small tables
