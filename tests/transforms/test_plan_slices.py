@@ -11,11 +11,13 @@ from volume_rows import structures
 from medvision.schemas.dataset import LesionTask
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.schemas.rules import RULES
+from medvision.schemas.volume import Grid
 from medvision.schemas.volumes import STRUCTURE
 from medvision.sources.ceph import CEPH
 from medvision.sources.feta24 import FETA24
 from medvision.transforms.annotate import lesions_column, segments_column, survey_plane
 from medvision.transforms.conics import Frame
+from medvision.transforms.lesion_volumes import lesion_volume
 from medvision.transforms.plan_landmarks import lesion_landmarks, set_landmarks
 from medvision.transforms.plan_slices import (
     box_profiles,
@@ -176,9 +178,10 @@ def test_lesions_of_an_array(version: str, kept: int) -> None:
     mask[((rows - 20) / 9) ** 2 + ((columns - 60) / 8) ** 2 <= 1, 0] = 1
     mask[((rows - 60) / 25) ** 2 + ((columns - 30) / 14) ** 2 <= 1, 0] = 1
     frame = Frame((90, 90), (1.0, 1.0), (1.0, 1.0))
-    (lesions,) = lesions_column(
-        mask, survey_plane(mask, 2), [LesionTask(1, 1, 1)], frame, {}, RULES[version]
-    ).to_pylist()
+    volume = lesion_volume(mask, 1, Grid((90, 90, 1), np.eye(4), (1.0, 1.0, 1.0), "RAS"), 2, "mass")
+    assert volume is not None
+    plane, tasks = survey_plane(mask, 2), [LesionTask(1, 1, 1)]
+    (lesions,) = lesions_column(mask, plane, tasks, {1: volume}, frame, {}, RULES[version]).to_pylist()
     (lesion,) = ({**found, "slice_dim": 2, "slice_idx": 0} for found in lesions)
     profile = lesion_profiles([lesion], True)[2][0]["slice_profile"]
     lengths = [[metric["metric_value"] for metric in cluster] for cluster in profile]
