@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from medvision.schemas.rules import RULES
-from medvision.transforms.chords import recist_chords
 from medvision.transforms.conics import Frame, fit_conic
-from medvision.transforms.edges import edge_midpoints
-from medvision.transforms.feret import max_feret, min_feret
-from medvision.transforms.moments import region_moments, second_moment_axes
+from medvision.transforms.shapes.chords import recist_chords
+from medvision.transforms.shapes.edges import edge_midpoints
+from medvision.transforms.shapes.feret import max_feret, min_feret
+from medvision.transforms.shapes.moments import region_moments, second_moment_axes
 
 Axes = tuple[float, float]
 Method = Callable[[DrawnEllipse], Axes | None]

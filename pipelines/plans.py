@@ -12,11 +12,11 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.plans import PLANS, plan_folder, plan_name, plan_version
 from medvision.schemas.record import PublishedFile, ShardRecord
-from medvision.transforms.plan_cases import ROW_COLUMNS, VOLUME_COLUMNS, PlanCase, Volumes, plan_cases
-from medvision.transforms.plan_images import images_of
-from medvision.transforms.plan_spool import PlanSpool
-from medvision.transforms.plan_tasks import PlanTask, dataset_info, plan_tasks
-from medvision.transforms.plan_text import packed, to_json
+from medvision.transforms.plans.cases import ROW_COLUMNS, VOLUME_COLUMNS, PlanCase, Volumes, plan_cases
+from medvision.transforms.plans.images import images_of
+from medvision.transforms.plans.spool import PlanSpool
+from medvision.transforms.plans.tasks import PlanTask, dataset_info, plan_tasks
+from medvision.transforms.plans.text import packed, to_json
 from medvision.transforms.split import NumberedSplit
 from medvision.transforms.store import Store
 

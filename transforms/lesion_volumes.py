@@ -11,13 +11,13 @@ import numpy as np
 from scipy import ndimage
 
 from medvision.schemas.volume import Grid
-from medvision.transforms.chords import Chord
 from medvision.transforms.columns import in_plane
-from medvision.transforms.edges import face_midpoints
-from medvision.transforms.feret import max_feret
 from medvision.transforms.geometry import slice_axes
-from medvision.transforms.moments import ellipsoid_axes
 from medvision.transforms.regions import Region, measure_regions
+from medvision.transforms.shapes.chords import Chord
+from medvision.transforms.shapes.edges import face_midpoints
+from medvision.transforms.shapes.feret import max_feret
+from medvision.transforms.shapes.moments import ellipsoid_axes
 
 CORNERS = np.ones((3, 3, 3), bool)
 

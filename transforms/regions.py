@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from medvision.transforms.chords import Chord, raster_mm, recist_chords
-from medvision.transforms.edges import edge_midpoints
-from medvision.transforms.feret import max_feret
-from medvision.transforms.moments import region_moments
+from medvision.transforms.shapes.chords import Chord, raster_mm, recist_chords
+from medvision.transforms.shapes.edges import edge_midpoints
+from medvision.transforms.shapes.feret import max_feret
+from medvision.transforms.shapes.moments import region_moments
 
 CORNERS = np.ones((3, 3), bool)
 COARSE_PIXELS = 3.0

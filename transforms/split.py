@@ -13,7 +13,7 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.pairs import LANDMARK_KINDS, LESION_KINDS, kinds_of
 from medvision.schemas.plans import PLAN_KINDS, version_tuple
 from medvision.schemas.rules import Rules
-from medvision.transforms.plan_text import read_plan
+from medvision.transforms.plans.text import read_plan
 from medvision.transforms.store import Store
 
 UPSTREAM_SEED = 1024

@@ -13,7 +13,7 @@ from medvision.schemas.dataset import PLANES
 from medvision.schemas.pairs import LANDMARK_KINDS, kind_of_config
 from medvision.schemas.plans import AXES, PLAN_KINDS, PLANS, plan_folder
 from medvision.schemas.record import PublishedFile
-from medvision.transforms.plan_text import members, read_plan
+from medvision.transforms.plans.text import members, read_plan
 
 SIDES = ("train", "test")
 Counts = Counter[tuple[int, str, str]]

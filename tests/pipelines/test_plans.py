@@ -27,7 +27,7 @@ from medvision.pipelines.validate import report_lines, validate_release
 from medvision.schemas.options import FORMATS, SHARD_FORMATS, BuildOptions
 from medvision.schemas.record import Shard, ShardFile, ShardRecord
 from medvision.sources.kits23 import KITS23
-from medvision.transforms.plan_text import packed
+from medvision.transforms.plans.text import packed
 from medvision.transforms.split import SIDES
 
 CEPH = "Ceph-Biometrics-400"

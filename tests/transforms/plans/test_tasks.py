@@ -8,7 +8,7 @@ from medvision.schemas.dataset import Dataset, LesionTask
 from medvision.schemas.plans import plan_kinds_of, plan_version
 from medvision.schemas.rules import RULES
 from medvision.sources.registry import DATASETS
-from medvision.transforms.plan_tasks import dataset_info, plan_tasks
+from medvision.transforms.plans.tasks import dataset_info, plan_tasks
 
 MASK_KEYS = [
     *("image_modality", "image_description", "image_folder", "mask_folder"),

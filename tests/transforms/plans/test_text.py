@@ -10,10 +10,10 @@ import pytest
 
 from medvision.schemas.rules import RULES
 from medvision.sources.registry import DATASETS
-from medvision.transforms import plan_text
-from medvision.transforms.plan_spool import PlanSpool
-from medvision.transforms.plan_tasks import dataset_info, plan_tasks
-from medvision.transforms.plan_text import members, packed, read_plan, to_json
+from medvision.transforms.plans import text as plan_text
+from medvision.transforms.plans.spool import PlanSpool
+from medvision.transforms.plans.tasks import dataset_info, plan_tasks
+from medvision.transforms.plans.text import members, packed, read_plan, to_json
 from medvision.transforms.store import Store
 
 BCV15 = DATASETS["BCV15"]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare
 
-from medvision.transforms.eigen import eigen_axes
-from medvision.transforms.moments import RegionMoments, ellipsoid_axes, region_moments, second_moment_axes
+from medvision.transforms.shapes.eigen import eigen_axes
+from medvision.transforms.shapes.moments import RegionMoments, ellipsoid_axes, region_moments, second_moment_axes
 
 SPACINGS_MM = [(1.0, 1.0), (0.8, 3.0), (3.0, 0.8)]
 

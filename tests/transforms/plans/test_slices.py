@@ -18,15 +18,15 @@ from medvision.sources.feta24 import FETA24
 from medvision.transforms.annotate import lesions_column, segments_column, survey_plane
 from medvision.transforms.conics import Frame
 from medvision.transforms.lesion_volumes import lesion_volume
-from medvision.transforms.plan_landmarks import lesion_landmarks, set_landmarks
-from medvision.transforms.plan_slices import (
+from medvision.transforms.plans.landmarks import lesion_landmarks, set_landmarks
+from medvision.transforms.plans.slices import (
     box_profiles,
     labelled_boxes,
     landmark_profiles,
     lesion_profiles,
     mask_profiles,
 )
-from medvision.transforms.plan_tasks import plan_tasks
+from medvision.transforms.plans.tasks import plan_tasks
 
 Row = dict[str, Any]
 PIXEL_MM = (0.9, 0.9)

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from medvision.transforms.plan_tasks import PlanTask
-from medvision.transforms.plan_text import packed, to_json
+from medvision.transforms.plans.tasks import PlanTask
+from medvision.transforms.plans.text import packed, to_json
 from medvision.transforms.split import SIDES
 from medvision.transforms.store import HashingWriter
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
-from medvision.transforms.hull import convex_hull
+from medvision.transforms.shapes.hull import convex_hull
 
 HalfPixels = tuple[int, ...]
 TIE = 1e9  # lengths are compared as whole multiples of 1e-9 mm

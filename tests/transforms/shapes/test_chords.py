@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, label
 
-from medvision.transforms.chords import Chord, raster_mm, recist_chords
+from medvision.transforms.shapes.chords import Chord, raster_mm, recist_chords
 
 ANY_TOUCH = np.ones((3, 3), bool)
 SPACINGS_MM = [(1.0, 1.0), (0.5, 3.0), (2.5, 0.8), (0.7, 0.7)]

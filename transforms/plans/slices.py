@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medvision.schemas.plans import AXES
-from medvision.transforms.plan_tasks import LESION_LINES, METRIC_MAPS, PlanTask
+from medvision.transforms.plans.tasks import LESION_LINES, METRIC_MAPS, PlanTask
 
 Profiles = dict[int, list[dict[str, Any]]]
 """slice_dim to the entries of its plane, in upstream's order."""

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medvision.schemas.plans import AXES, counts_all_clusters, stores_measurements
-from medvision.transforms.plan_images import KEY_COLUMNS, ImageKey, keys_of
-from medvision.transforms.plan_landmarks import Landmarks, lesion_landmarks, set_landmarks
-from medvision.transforms.plan_slices import (
+from medvision.transforms.plans.images import KEY_COLUMNS, ImageKey, keys_of
+from medvision.transforms.plans.landmarks import Landmarks, lesion_landmarks, set_landmarks
+from medvision.transforms.plans.slices import (
     Profiles,
     box_profiles,
     labelled_boxes,
@@ -22,7 +22,7 @@ from medvision.transforms.plan_slices import (
     lesion_profiles,
     mask_profiles,
 )
-from medvision.transforms.plan_tasks import PlanTask
+from medvision.transforms.plans.tasks import PlanTask
 
 Row = dict[str, Any]
 

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from medvision.transforms.plan_cases import GRID_COLUMNS, Volumes
-from medvision.transforms.plan_images import ImageKey, images_of, keys_of
+from medvision.transforms.plans.cases import GRID_COLUMNS, Volumes
+from medvision.transforms.plans.images import ImageKey, images_of, keys_of
 
 IMAGES = [("a", 1, "", 3), ("a", 2, "", 1), ("b", 1, "", 4), ("b", 1, "b.txt", 2), ("c", 1, "c.txt", 1)]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from medvision.transforms.edges import edge_midpoints, face_midpoints
-from medvision.transforms.feret import max_feret
-from medvision.transforms.moments import ellipsoid_axes, second_moment_axes
+from medvision.transforms.shapes.edges import edge_midpoints, face_midpoints
+from medvision.transforms.shapes.feret import max_feret
+from medvision.transforms.shapes.moments import ellipsoid_axes, second_moment_axes
 
 pytestmark = pytest.mark.realdata
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from medvision.transforms.edges import edge_midpoints, face_midpoints
+from medvision.transforms.shapes.edges import edge_midpoints, face_midpoints
 
 
 def slow_midpoints(mask: np.ndarray) -> list[tuple[int, ...]]:

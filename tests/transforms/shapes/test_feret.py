@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from medvision.transforms.edges import edge_midpoints, face_midpoints
-from medvision.transforms.feret import max_feret, min_feret
-from medvision.transforms.hull import convex_hull
+from medvision.transforms.shapes.edges import edge_midpoints, face_midpoints
+from medvision.transforms.shapes.feret import max_feret, min_feret
+from medvision.transforms.shapes.hull import convex_hull
 
 SPACINGS_MM = st.tuples(st.floats(0.3, 5.0), st.floats(0.3, 5.0), st.floats(0.3, 5.0))
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medvision.transforms.pixel_runs import mask_rows
-from medvision.transforms.sight import longest_in_sight
+from medvision.transforms.shapes.pixel_runs import mask_rows
+from medvision.transforms.shapes.sight import longest_in_sight
 
 Point = tuple[float, float]
 

@@ -16,7 +16,7 @@ import math
 import numba
 import numpy as np
 
-from medvision.transforms.pixel_runs import Rows
+from medvision.transforms.shapes.pixel_runs import Rows
 
 Scale = tuple[float, float, float, float, float, float]
 """What half a pixel along rows and columns is in mm; then what it advances along a direction; then across it."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from medvision.transforms.edges import edge_midpoints
+from medvision.transforms.shapes.edges import edge_midpoints
 
 
 class Rows(NamedTuple):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from medvision.transforms.eigen import eigen_axes
+from medvision.transforms.shapes.eigen import eigen_axes
 
 Vector = tuple[float, ...]
 

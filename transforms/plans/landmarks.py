@@ -7,7 +7,7 @@ from typing import Any
 
 from medvision.schemas.plans import AXES
 from medvision.transforms.geometry import slice_axes
-from medvision.transforms.plan_tasks import PlanTask
+from medvision.transforms.plans.tasks import PlanTask
 
 Landmarks = dict[str, list[dict[str, Any]]]
 """`slice_landmarks_x`, `_y`, `_z` to the entries of that plane."""

@@ -1,0 +1,1 @@
+"""Upstream's plan and landmark files, from annotation and volume rows."""

@@ -1,0 +1,1 @@
+"""Geometry of masks: borders, moments, calipers and diameters, in pixels and millimetres."""
