@@ -16,6 +16,7 @@ from medvision.pipelines.diff.meaning import SLICE, Meaning, same
 from medvision.pipelines.diff.switches import bearing_on, flipped
 from medvision.pipelines.diff.tally import ANY, CHANGED, ONLY_A, ONLY_B, UNEXPLAINED, Key, Tally
 from medvision.pipelines.diff.witness import mask_differs
+from medvision.schemas.pairs import LANDMARK_KINDS
 
 NotBuilt = Callable[[str, str, str], str]
 """(name of the half that lacks it, case id, plane) to a cause that is no rule, "" for none."""
@@ -101,8 +102,9 @@ class _Seeker:
         if "" in causes and self.kind != SLICE:
             left = [row for row, cause in enumerate(causes) if not cause]
             differ = mask_differs(self.first, self.second, pairs.take(np.array(left)))
+            evidence = "points" if self.kind in LANDMARK_KINDS else "masks"
             for row, is_other in zip(left, differ, strict=True):
-                causes[row] = f"{UNEXPLAINED}: mask differs" if is_other else ""
+                causes[row] = f"{UNEXPLAINED}: {evidence} differ" if is_other else ""
         return [cause or UNEXPLAINED for cause in causes]
 
     def _search(self, ids: pa.Array, slice_ids: pa.Array, forward: bool) -> list[str]:

@@ -89,7 +89,7 @@ EDITS: list[tuple[str, Edit, set[tuple[str, str]], str]] = [
     (KITS, box_size, {("BoxSize", "box_size_mm")}, "unexplained"),
     (KITS, area, {("MaskSize", "area_mm2")}, "unexplained"),
     (KITS, name, {("BoxSize", "label_name"), ("MaskSize", "label_name")}, "unexplained"),
-    (KITS, pixels, {("MaskSize", "pixels")}, "unexplained: mask differs"),
+    (KITS, pixels, {("MaskSize", "pixels")}, "unexplained: masks differ"),
     (KITS, axis, {("TumorLesionSize", "major_mm")}, "unexplained"),
     (KITS, ellipse_lost, {("TumorLesionSize", "ellipses")}, "unexplained"),
     (KITS, clusters, {("TumorLesionSize", "clusters"), ("TumorLesionSize", "single_instance")}, "unexplained"),
@@ -205,7 +205,7 @@ def test_another_mask_of_a_lesion_is_named(version, tmp_path, damage):
         report = diff_releases(*map(str, pair))
         odd = [key for key in found_in(report, ANY) if key.cause.startswith("unexplained")]
         found = [(key.kind, key.cause, report.tally.count(key)) for key in odd]
-        assert found == [("TumorLesionSize", "unexplained: mask differs", 1)]
+        assert found == [("TumorLesionSize", "unexplained: masks differ", 1)]
 
 
 def test_a_pair_changed_in_its_file_alone_is_a_problem(version, tmp_path, capsys):
