@@ -12,7 +12,7 @@ from medvision.pipelines.lines.slices import annotation_lines
 from medvision.pipelines.lines.text import affine_lines, measured, mm, section, times
 from medvision.pipelines.lines.volumes import grid_lines, structure_lines, volume_lesion_lines
 from medvision.pipelines.lookup import read_row, rows_holding
-from medvision.pipelines.release import Release, VolumeRow, open_release
+from medvision.pipelines.release import Release, VolumeRow, open_current
 from medvision.schemas.pairs import LANDMARK_KINDS, kind_of_config
 from medvision.schemas.record import SOURCES_TABLE
 
@@ -27,7 +27,7 @@ def inspect_row(url: str, row_id: str) -> list[str]:
     Raises:
         ReleaseError: No release at `url`, or none of its slices and volumes has this id.
     """
-    release = open_release(url)
+    release = open_current(url)
     volume = release.find_volume(row_id)
     return slice_lines(release, row_id) if volume is None else volume_lines(release, volume)
 

@@ -133,6 +133,19 @@ def open_release(url: str) -> Release:
     return Release(url=url, root=root, fs=fs, manifest=manifest)
 
 
+def open_current(url: str) -> Release:
+    """A release whose rows have the columns of this program.
+
+    Raises:
+        ReleaseError: As `open_release`, and for a release of an older schema.
+    """
+    release = open_release(url)
+    version = release.manifest["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise ReleaseError(f"{url} has schema version {version}, this command reads {SCHEMA_VERSION}; build it again")
+    return release
+
+
 def slice_prefix(dataset: str) -> str:
     """What every slice id of the dataset starts with: its name, dots replaced, and a hyphen."""
     return dataset.replace(".", "_") + "-"

@@ -56,6 +56,7 @@ REASONS = {
     "bad_landmarks": "landmark file is not {expected}",
     "bad_transform": "transform is not a rigid or affine ITK text transform",
     "mask_empty": "mask holds no label",
+    "too_many_components": "mask falls into more than {limit} parts",
     "image_not_finite": "image holds no finite value",
     "unbuilt": "the worker died {times} times with this case in hand",
 }

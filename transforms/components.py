@@ -5,9 +5,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from medvision.schemas.faults import DataFault
 from medvision.transforms.slices import labelled_range, slice_blocks
 
 FIELDS = ("slice_idx", "label", "pixel_count", "min_row", "min_column", "max_row", "max_column")
+
+MAX_COMPONENTS = 500_000
+"""Most parts of one plane, or of one volume: real masks have thousands; noise has millions, which fill the memory."""
 
 
 def label_slices(data: np.ndarray, slice_dim: int, corners: bool = False) -> np.ndarray:
@@ -22,12 +26,18 @@ def label_slices(data: np.ndarray, slice_dim: int, corners: bool = False) -> np.
     Returns:
         int64 table (components, 7) with the columns FIELDS; rows and columns of the table's boxes are pixels of the
         whole slice, maxima inclusive. Sorted by slice, label, then raster order of the component's first pixel.
+
+    Raises:
+        DataFault: too_many_components.
     """
     ranges = labelled_range(data)
     rows_axis, columns_axis = (axis for axis in range(3) if axis != slice_dim)
-    tables = []
+    tables, count = [], 0
     for start, block in slice_blocks(data[ranges], slice_dim):
         table = _components(block, corners)
+        count += len(table)
+        if count > MAX_COMPONENTS:
+            raise DataFault("labels", "too_many_components", limit=MAX_COMPONENTS)
         table[:, 0] += start + ranges[slice_dim].start
         table[:, [3, 5]] += ranges[rows_axis].start
         table[:, [4, 6]] += ranges[columns_axis].start

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from medvision.schemas.faults import DataFault
+from medvision.transforms.components import MAX_COMPONENTS
 from medvision.transforms.slices import labelled_range
 
+PROVISIONAL = 8
+"""Numbers that the pass may give out before parts are joined, in units of MAX_COMPONENTS."""
 FIELDS = ("label", "voxel_count", "min_x", "min_y", "min_z", "max_x", "max_y", "max_z")
 
 
@@ -21,6 +25,9 @@ def label_volume(data: np.ndarray, corners: bool = False) -> np.ndarray:
     Returns:
         int64 table (components, 8) with the columns FIELDS; maxima inclusive. Sorted by label, then raster order of
         the component's first voxel, x slowest.
+
+    Raises:
+        DataFault: too_many_components.
     """
     ranges = labelled_range(data)
     crop = data[ranges]
@@ -29,7 +36,10 @@ def label_volume(data: np.ndarray, corners: bool = False) -> np.ndarray:
     axes = sorted(range(3), key=lambda axis: -abs(crop.strides[axis]))  # walk as the voxels lie in memory
     weights = (crop.shape[1] * crop.shape[2], crop.shape[2], 1)
     stack = crop.transpose(axes)
-    extents, first = _components(stack, corners, np.array([weights[axis] for axis in axes]))
+    room = PROVISIONAL * MAX_COMPONENTS
+    extents, first = _components(stack, corners, np.array([weights[axis] for axis in axes]), room)
+    if len(extents) > MAX_COMPONENTS or (len(first) and first[0] < 0):
+        raise DataFault("labels", "too_many_components", limit=MAX_COMPONENTS)
     table = np.empty((len(extents), len(FIELDS)), np.int64)
     table[:, :2] = extents[:, :2]
     for place, axis in enumerate(axes):
@@ -65,8 +75,11 @@ def _grown(array: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _components(stack: np.ndarray, corners: bool, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Extents (label, count, minima, maxima) of each component of a stack, and the least weighted index in it."""
+def _components(stack: np.ndarray, corners: bool, weights: np.ndarray, room: int) -> tuple[np.ndarray, np.ndarray]:
+    """Extents (label, count, minima, maxima) of each component of a stack, and the least weighted index in it.
+
+    One index of -1 where more than `room` numbers would have to be given out.
+    """
     planes, rows, columns = stack.shape
     parent = np.empty(1024, np.int64)
     stats = np.empty((1024, 9), np.int64)  # label, count, 3 minima, 3 maxima, first
@@ -98,6 +111,8 @@ def _components(stack: np.ndarray, corners: bool, weights: np.ndarray) -> tuple[
                                 node = _join(parent, node, ids[before, i + dr, j + dc])
                 where = p * weights[0] + r * weights[1] + c * weights[2]
                 if node == 0:
+                    if last == room:
+                        return np.empty((0, 8), np.int64), np.full(1, -1, np.int64)
                     last += 1
                     if last == parent.shape[0]:
                         parent, stats = _grown(parent), _grown(stats)

@@ -20,6 +20,8 @@ from medvision.transforms.shapes.feret import max_feret
 from medvision.transforms.shapes.moments import ellipsoid_axes
 
 CORNERS = np.ones((3, 3, 3), bool)
+MAX_REGIONS = 100_000
+"""Most clusters of one lesion label on one plane: each is measured, at some 6 kB and 0.3 ms."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from medvision.transforms.conics import Frame
 from medvision.transforms.encode import Encoding
 from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
 from medvision.transforms.label_checks import is_surrounded, without_labels
-from medvision.transforms.lesion_volumes import LesionVolume, lesion_volume
+from medvision.transforms.lesion_volumes import MAX_REGIONS, LesionVolume, lesion_volume
 from medvision.transforms.read import Mask
 from medvision.transforms.volume_rows import acquisition_dim, structure_rows, structure_tables, volume_row
 
@@ -49,7 +49,11 @@ class CaseLabels:
 
 
 def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions) -> CaseLabels:
-    """Boxes and components of the mask on every asked plane whose slices have both sides longer than 1."""
+    """Boxes and components of the mask on every asked plane whose slices have both sides longer than 1.
+
+    Raises:
+        DataFault: too_many_components.
+    """
     shape = mask.volume.grid.shape_xyz
     asked = set(options.planes)
     if options.rule_table.physical_planes_only:
@@ -64,7 +68,15 @@ def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions
 
 
 def lesion_volumes(labels: CaseLabels, image: CaseImage, dataset: Dataset) -> Lesions:
-    """Lesions of each lesion task that is shown on the image, by task number; tasks that it lacks are left out."""
+    """Lesions of each lesion task that is shown on the image, by task number; tasks that it lacks are left out.
+
+    Raises:
+        DataFault: too_many_components.
+    """
+    for task in dataset.lesions_of(image.task):
+        tables = [*(plane.components[:, 1] for plane in labels.planes), labels.structures[1][:, 0]]
+        if any(np.count_nonzero(column == task.target) > MAX_REGIONS for column in tables):
+            raise DataFault("labels", "too_many_components", limit=MAX_REGIONS)
     grid, data = labels.mask.volume.grid, labels.mask.volume.data
     dim = _acquisition_dim(labels, dataset)
     found = {

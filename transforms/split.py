@@ -68,7 +68,7 @@ def numbered_splits(dataset: Dataset, cases: Iterable[Case], rules: Rules, split
     published = read_published_splits(splits_from, dataset.name, rules.name) if numbered and splits_from else {}
     sides: NumberedSplit = {}
     for kind, number, image_task in _targets(dataset, rules):
-        left_out = late[image_task] if not _holds_late_cases(kind, rules) else set()
+        left_out = late[image_task] if not holds_late_cases(kind, rules) else set()
         sides.update({(kind, number, name): LATE for name in left_out})
         patients = {name: patient for name, patient in names[image_task].items() if name not in left_out}
         if rules.split_source == "patient_hash":
@@ -97,7 +97,8 @@ def _targets(dataset: Dataset, rules: Rules) -> Iterator[tuple[str, int, tuple[b
             yield from ((kind, task.number, (False, task.number)) for task in dataset.tasks)
 
 
-def _holds_late_cases(kind: str, rules: Rules) -> bool:
+def holds_late_cases(kind: str, rules: Rules) -> bool:
+    """Whether pairs of the kind are made of cases that the table lists as late."""
     return rules.late_cases == "all" or (rules.late_cases == "lesions" and kind in LESION_KINDS)
 
 

@@ -18,8 +18,8 @@ from medvision.pipelines.diff.tally import ANY, CHANGED, ONLY_A, ONLY_B, UNEXPLA
 from medvision.pipelines.diff.witness import mask_differs
 from medvision.schemas.pairs import LANDMARK_KINDS
 
-NotBuilt = Callable[[str, str, str], str]
-"""(name of the half that lacks it, case id, plane) to a cause that is no rule, "" for none."""
+NotBuilt = Callable[[str, tuple[str, int], str], str]
+"""(name of the half that lacks it, case id and task of the image, plane) to a cause that is no rule, "" for none."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,9 @@ class _Seeker:
 
 def _asked(ask: NotBuilt, holder: Half, lacking: Half, slice_ids: pa.Array, planes: pa.ChunkedArray) -> list[str]:
     place = pc.index_in(slice_ids, value_set=holder.rows["slice_id"].combine_chunks())
-    cases = holder.rows["case_id"].take(place).to_pylist()
-    return [ask(lacking.name, case or "", plane) for case, plane in zip(cases, planes.to_pylist(), strict=True)]
+    found = (holder.rows[name].take(place).to_pylist() for name in ("case_id", "task"))
+    asked = zip(*found, planes.to_pylist(), strict=True)
+    return [ask(lacking.name, (case or "", task or 0), plane) for case, task, plane in asked]
 
 
 def _dataset(first: Half, second: Half) -> str:

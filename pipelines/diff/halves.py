@@ -15,6 +15,7 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.rules import Rules
 from medvision.transforms.remeasure.spacing import VolumeKey, Voxels
 from medvision.transforms.remeasure.table import remeasure
+from medvision.transforms.split import holds_late_cases
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Half:
         """Pairs of the kind: as stored where the rules are those of the build, else measured again."""
         if kind not in self._shown:
             stored = self.built == self.rules
-            self._shown[kind] = meaning_of(self.rows, kind, self.rules) if stored else self.under(kind, self.rules)
+            self._shown[kind] = self._meaning(self.rows, kind, self.rules) if stored else self.under(kind, self.rules)
         return self._shown[kind]
 
     def under(self, kind: str, rules: Rules) -> Meaning:
@@ -50,6 +51,12 @@ class Half:
         assert self.dataset is not None, "only a known dataset is measured again"
         sections = SECTIONS.get(kind, ("biometrics",))
         rows = remeasure(self.rows, self.built, rules, self.dataset, self.volumes, ("segments", *sections))
+        return self._meaning(rows, kind, rules)
+
+    def _meaning(self, rows: pa.Table, kind: str, rules: Rules) -> Meaning:
+        late = sorted(self.dataset.late_cases) if self.dataset else []
+        if late and kind != SLICE and not holds_late_cases(kind, rules):
+            rows = rows.filter(pc.invert(pc.is_in(rows["case_id"], value_set=pa.array(late, pa.string()))))
         return meaning_of(rows, kind, rules)
 
     def only(self, slice_ids: pa.Array) -> Half:

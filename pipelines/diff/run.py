@@ -14,10 +14,9 @@ from medvision.pipelines.diff.report import Half as Head
 from medvision.pipelines.diff.shards import Absences, Build, shard_pairs
 from medvision.pipelines.diff.sides import Sides, Splits, moved, stored_sides
 from medvision.pipelines.diff.switches import differing, rules_of
-from medvision.pipelines.release import ReleaseError, open_release
+from medvision.pipelines.release import open_current
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.pairs import KINDS, kinds_of
-from medvision.schemas.rows import SCHEMA_VERSION
 from medvision.schemas.rules import RULES, Rules
 from medvision.sources.registry import DATASETS
 
@@ -32,7 +31,7 @@ def diff_releases(first: str, second: str, limit: int = 0) -> Diff:
     Raises:
         ReleaseError: One of them is no readable release, or follows rules that this program does not know.
     """
-    builds = (Build("A", open_release(first), limit), Build("B", open_release(second), limit))
+    builds = (Build("A", open_current(first), limit), Build("B", open_current(second), limit))
     built = tuple(rules_of(build.release) for build in builds)
     return _Run(builds, (built[0], built[1]), (built[0], built[1])).diff()
 
@@ -47,10 +46,8 @@ def diff_rules(url: str, first: str, second: str, limit: int = 0) -> Diff:
     for name in (first, second):
         if name not in RULES:
             raise ValueError(f"no rules are named {name!r}; there are {', '.join(RULES)}")
-    release = open_release(url)
+    release = open_current(url)
     built = rules_of(release)
-    if release.manifest["schema_version"] != SCHEMA_VERSION:
-        raise ReleaseError(f"{url} has rows of another schema version than {SCHEMA_VERSION}; build it again to measure")
     builds = (Build("A", release, limit), Build("B", release, limit))
     return _Run(builds, (built, built), (RULES[first], RULES[second])).diff()
 
@@ -63,9 +60,6 @@ class _Run:
         self.one_build = builds[0].release is builds[1].release
         first, second = (Head.of(build, by) for build, by in zip(builds, rules, strict=True))
         self.report = Diff(first, second, switches_between(*rules))
-        self.readable = all(build.release.manifest["schema_version"] == SCHEMA_VERSION for build in builds)
-        if not self.readable:
-            self.report.not_tested.append(f"any switch: rows are not of schema version {SCHEMA_VERSION}")
 
     def diff(self) -> Diff:
         first, second = self.builds
@@ -82,7 +76,7 @@ class _Run:
             notes += left_out_by_build(self.built[0], self.rules, dataset)
             self._note(self.report.not_compared, name, notes)
         names = differing(*rules)
-        if dataset and self.readable:
+        if dataset:
             forward = testable(names, self.built[0], rules[0], rules[1], volumes[0])
             backward = testable(names, self.built[1], rules[1], rules[0], volumes[1])
             self._note(self.report.not_tested, name, why_untested(names, forward, dataset))

@@ -16,6 +16,9 @@ from medvision.schemas.record import SOURCES_TABLE
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.transforms.remeasure.spacing import VolumeKey, Voxels
 
+Image = tuple[str, int]
+"""Case id and task."""
+
 
 @dataclass(frozen=True, eq=False)
 class Build:
@@ -42,12 +45,12 @@ class Build:
         mine = self.sources.filter(pc.equal(self.sources["dataset"], dataset))
         return sorted(pc.unique(mine["case_id"]).to_pylist())
 
-    def dead_letters(self, dataset: str) -> dict[str, str]:
-        """Reason why a case, or one of its images, was left out, by case id."""
+    def dead_letters(self, dataset: str) -> dict[Image, str]:
+        """Reason why an image was left out, by case id and task; task 0 is that of a whole case."""
         found = {}
         for file in self.release.files("dead_letters", dataset):
-            for row in self.release.parquet(file.path).read(["case_id", "reason"]).to_pylist():
-                found[row["case_id"]] = row["reason"]
+            for row in self.release.parquet(file.path).read(["case_id", "task", "reason"]).to_pylist():
+                found[row["case_id"], row["task"]] = row["reason"]
         return found
 
     def shards(self, dataset: str) -> dict[str, str]:
@@ -90,19 +93,25 @@ class Absences:
         self.cases = {build.name: set(build.cases(dataset)) for build in builds}
         self.letters = {build.name: build.dead_letters(dataset) for build in builds}
 
-    def not_built(self, name: str, case_id: str, plane: str) -> str:
+    def not_built(self, name: str, image: Image, plane: str) -> str:
         build = self.builds[name]
         if self.dataset not in build.datasets:
             return f"not built in {name}: dataset"
         if plane not in build.planes:
             return f"not built in {name}: plane"
-        if build.release.manifest.get("limit") and case_id not in self.cases[name] | set(self.letters[name]):
+        known = self.cases[name] | {case for case, _ in self.letters[name]}
+        if build.release.manifest.get("limit") and image[0] not in known:
             return f"not built in {name}: limit"
         return ""
 
-    def left_out(self, name: str, case_id: str, plane: str) -> str:
-        reason = self.letters[name].get(case_id, "")
-        return f"left out of {name}: {reason}" if reason else ""
+    def left_out(self, name: str, image: Image, plane: str) -> str:
+        """A letter of the image, or of its whole case, that the other release does not have as well."""
+        other = next((letters for held, letters in self.letters.items() if held != name), {})
+        for key in (image, (image[0], 0)):
+            reason = self.letters[name].get(key, "")
+            if reason and other.get(key) != reason:
+                return f"left out of {name}: {reason}"
+        return ""
 
 
 def shard_pairs(first: Build, second: Build, dataset: str) -> Iterator[tuple[str, pa.Table, pa.Table]]:

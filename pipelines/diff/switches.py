@@ -15,6 +15,7 @@ SIDES_ONLY = {"name", "lesion_plan", "split_source", "lesion_split_order", "mask
 """Switches that no pair shows but by its side."""
 PRESENCE = {"physical_planes_only", "grid_mismatch", "grid_tolerance", "known_bad", "drop_upstream_exclusions"}
 ONLY_FOR = {
+    "late_cases": set(KINDS),
     "connectivity": {"BoxSize"},
     "min_box_pixels": {"BoxSize"},
     "min_mask_pixels": {"MaskSize"},

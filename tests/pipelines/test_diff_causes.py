@@ -154,6 +154,13 @@ def test_a_listed_case_is_the_cause(monkeypatch, listed):
     assert causes(BASE, replace(BASE, known_bad="exclude"), monkeypatch) == {}
 
 
+@pytest.mark.parametrize(("before", "after", "kinds"), [("none", "lesions", {LESIONS}), ("none", "none", set())])
+def test_a_late_case_has_pairs_of_the_kinds_that_hold_it(monkeypatch, before, after, kinds):
+    dataset = replace(TOY, late_cases={"7": "came late"})
+    found = causes(replace(BASE, late_cases=before), replace(BASE, late_cases=after), monkeypatch, dataset)
+    assert found == {(kind, "only_b"): {"late_cases"} for kind in kinds}
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -3,15 +3,19 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 from edited import Row, copy_of, edit_rows
+from tiny_release import TinyRelease, edit_manifest
 
 from medvision.pipelines.diff.report import Diff
 from medvision.pipelines.diff.run import diff_releases
+from medvision.pipelines.diff.shards import Absences
 from medvision.pipelines.diff.tally import ANY, Key
 from medvision.pipelines.main import main
+from medvision.schemas.rows import SCHEMA_VERSION
 
 KITS, FETA = "annotations/KiTS23/*.parquet", "annotations/FeTA24/*.parquet"
 
@@ -335,3 +339,27 @@ def test_sides_by_patient_are_explained(version):
     found = {key: count for key, count in report.moved.items() if key.kind in ("BoxSize", "MaskSize")}
     assert sum(found.values()) == expected > 0
     assert {key.cause for key in report.moved} == {"split_source"}
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ({("c", 0): "mask_empty"}, "left out of B: mask_empty"),
+        ({("c", 1): "image_not_finite"}, "left out of B: image_not_finite"),
+        ({("c", 2): "image_not_finite"}, ""),  # another image of the case
+    ],
+)
+def test_a_dead_letter_speaks_of_its_own_image_alone(letters, expected):
+    def build(name: str, held: dict[tuple[str, int], str]) -> SimpleNamespace:
+        return SimpleNamespace(name=name, cases=lambda dataset: ["c"], dead_letters=lambda dataset: held)
+
+    assert Absences((build("A", {}), build("B", letters)), "Toy").left_out("B", ("c", 1), "axial") == expected
+    both = Absences((build("A", letters), build("B", letters)), "Toy")
+    assert both.left_out("B", ("c", 1), "axial") == ""  # A left it out as well: that is not why B lacks a slice
+
+
+def test_releases_of_an_older_schema_are_refused(tmp_path):
+    root = TinyRelease.correct().write(tmp_path)
+    edit_manifest(root, schema_version=SCHEMA_VERSION - 1)
+    for command in (["diff", str(root), str(root)], ["inspect", str(root), "Tiny-Set_1-case_00-t01-axial-0000"]):
+        assert main(command) == 2

@@ -203,7 +203,7 @@ def test_lesion_cases_hold_the_ellipses_of_the_rows(planned):
     rows = [row for row in planned.rows("annotations", "KiTS23/*.parquet") if row["lesions"]]
     assert rows
     cases = planned.cases("KiTS23", "biometry", "1.4.0")
-    keys = ["case_ID", "image_file", "landmark_file", "mask_file", "image_file_info", "mask_file_info"]
+    keys = ["case_ID", "image_file", "mask_file", "landmark_file", "image_file_info", "mask_file_info"]
     assert all(list(case) == [*keys, *(f"slice_profiles_{axis}" for axis in "xyz")] for case in cases.values())
     shown = 0
     for row in rows:

@@ -6,26 +6,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import SLICE_OF, component_rows
 
-from medvision.transforms import slices
+from medvision.schemas.faults import DataFault
+from medvision.transforms import components, slices
 from medvision.transforms.components import FIELDS, label_slices
 
 PALETTES = {np.uint8: [0, 1, 2, 3, 255], np.uint16: [0, 1, 2, 256, 65535]}
 
 
-def table_twin(data: np.ndarray, slice_dim: int) -> np.ndarray:
+def table_twin(data: np.ndarray, slice_dim: int, corners: bool) -> np.ndarray:
     rows = [
         (index, *row)
         for index in range(data.shape[slice_dim])
-        for row in component_rows(SLICE_OF[slice_dim](data, index))
+        for row in component_rows(SLICE_OF[slice_dim](data, index), corners)
     ]
     return np.array(rows, np.int64).reshape(-1, len(FIELDS))
 
 
 def assert_as_twin(data: np.ndarray) -> None:
     for slice_dim in range(3):
-        table = label_slices(data, slice_dim)
-        assert table.dtype == np.int64
-        np.testing.assert_array_equal(table, table_twin(data, slice_dim))
+        for corners in (False, True):
+            table = label_slices(data, slice_dim, corners)
+            assert table.dtype == np.int64
+            np.testing.assert_array_equal(table, table_twin(data, slice_dim, corners))
 
 
 @st.composite
@@ -52,7 +54,7 @@ def test_random_masks_match_scipy(data):
 def test_large_noise_matches_scipy(dtype, order):
     rng = np.random.default_rng(7)
     data = np.asarray(rng.choice(PALETTES[dtype], (23, 41, 6), p=[0.4, 0.3, 0.1, 0.1, 0.1]), dtype, order=order)
-    assert len(table_twin(data, 2)) > 2000  # beyond the first size of the table
+    assert len(table_twin(data, 2, False)) > 2000  # beyond the first size of the table
     assert_as_twin(data)
 
 
@@ -122,3 +124,14 @@ def test_blocks_of_slices_are_joined(monkeypatch, block_bytes):
     data[:2] = 0
     monkeypatch.setattr(slices, "BLOCK_BYTES", block_bytes)
     assert_as_twin(data)
+
+
+@pytest.mark.parametrize("slice_dim", [0, 1, 2])
+def test_a_plane_of_too_many_parts_is_a_fault(monkeypatch, slice_dim):
+    """4 x 5 x 6 voxels in a checkerboard: 60 parts on every plane."""
+    mask = (np.indices((4, 5, 6)).sum(axis=0) % 2).astype(np.uint8)
+    monkeypatch.setattr(components, "MAX_COMPONENTS", 60)
+    assert len(label_slices(mask, slice_dim)) == 60
+    monkeypatch.setattr(components, "MAX_COMPONENTS", 59)
+    with pytest.raises(DataFault, match="more than 59 parts"):
+        label_slices(mask, slice_dim)

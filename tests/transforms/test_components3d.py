@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from medvision.schemas.faults import DataFault
+from medvision.transforms import components3d
 from medvision.transforms.components3d import label_volume
 
 STRUCTURES = {False: None, True: np.ones((3, 3, 3))}
@@ -63,3 +65,24 @@ def test_a_touch_at_a_corner_joins_only_with_corners():
 
 def test_an_empty_mask_has_none():
     assert label_volume(np.zeros((3, 4, 5), np.uint8)).shape == (0, 8)
+
+
+def checkerboard(shape: tuple[int, int, int]) -> np.ndarray:
+    return (np.indices(shape).sum(axis=0) % 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("limit", [59, 60])
+def test_a_mask_of_too_many_parts_is_a_fault(monkeypatch, limit):
+    """4 x 5 x 6 voxels: 60 parts of one voxel."""
+    monkeypatch.setattr(components3d, "MAX_COMPONENTS", limit)
+    if limit == 60:
+        assert len(label_volume(checkerboard((4, 5, 6)))) == 60
+        return
+    with pytest.raises(DataFault, match="more than 59 parts"):
+        label_volume(checkerboard((4, 5, 6)))
+
+
+def test_the_search_stops_before_it_fills_the_memory(monkeypatch):
+    monkeypatch.setattr(components3d, "MAX_COMPONENTS", 100)
+    with pytest.raises(DataFault, match="more than 100 parts"):
+        label_volume(checkerboard((40, 30, 20)))

@@ -15,7 +15,7 @@ from medvision.schemas.faults import DataFault
 from medvision.schemas.options import PLANES, BuildOptions
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 from medvision.schemas.volume import Grid, Volume
-from medvision.transforms import columns
+from medvision.transforms import columns, rows
 from medvision.transforms.read import Mask
 from medvision.transforms.rows import PlaneRows, image_rows, lesion_volumes, measure_case, slice_stem
 
@@ -351,3 +351,11 @@ def test_without_pictures_nothing_is_read_of_the_intensities():
     with pytest.raises(DataFault) as caught:
         replace(scene, images="png16").rows_of()
     assert caught.value.reason == "image_not_finite"
+
+
+def test_a_lesion_of_too_many_clusters_is_a_fault(monkeypatch):
+    scene = Scene()
+    monkeypatch.setattr(rows, "MAX_REGIONS", 5)
+    with pytest.raises(DataFault, match="more than 5 parts"):
+        scene.rows_of()
+    assert scene.rows_of(task=1)  # an image without lesion tasks

@@ -112,8 +112,8 @@ def _lesions(rows: pa.Table, number: int) -> list[Row]:
 
 def _case(task: PlanTask, name: str, volume: Row, profiles: Profiles | None) -> Row:
     masked = task.mask is not None
-    files = {"landmark_file": task.landmark_file(name)} if task.folder else {}
-    files |= {"mask_file": task.mask_file(name)} if masked else {}
+    files = {"mask_file": task.mask_file(name)} if masked else {}
+    files |= {"landmark_file": task.landmark_file(name)} if task.folder else {}
     infos = {"image_file_info": file_info(volume["shape_xyz"], volume["affine_ras"], volume["header_spacing_mm"])}
     if masked:
         infos["mask_file_info"] = file_info(
