@@ -81,7 +81,8 @@ class Store:
 
     def unfinished(self) -> list[str]:
         """Sorted names of the files directly below the root that a killed process left half written."""
-        return sorted(path.rsplit("/", 1)[-1] for path in self.fs.glob(self.path(f"*{PARTIAL}")))
+        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False))
+        return sorted(name for name in names if name.endswith(PARTIAL))
 
     def _find(self, base: str) -> list[str]:
         """All files; listed again where another process removed one in the middle of it."""

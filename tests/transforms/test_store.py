@@ -72,6 +72,14 @@ def test_an_exception_keeps_what_stood_there(store):
     assert store.names("") == ["file.bin"]
 
 
+def test_unfinished_files_are_those_beside_the_manifest(tmp_path):
+    root = tmp_path / "a [b] *"  # no pattern
+    (root / "folder").mkdir(parents=True)
+    for name in ("manifest.json", "x.partial", "folder/y.partial", "a.partial"):
+        (root / name).write_bytes(b"")
+    assert Store(str(root)).unfinished() == ["a.partial", "x.partial"]
+
+
 def test_create_is_create_only(store):
     assert store.create("a/lock", b"mine") is True
     assert store.create("a/lock", b"yours") is False
