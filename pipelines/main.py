@@ -22,6 +22,7 @@ from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
 
 OK, FAILED, USAGE = 0, 1, 2
+RULES_HELP = "what to measure and keep: a version of upstream, or exact (default: %(default)s)"
 PIPE_COLUMNS = 160
 """Where no terminal sets a width: tables must not lose text."""
 
@@ -73,16 +74,20 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("datasets", nargs="+", metavar="DATASET", help="names, or `all` that have a folder in ROOT")
     build.add_argument("--raw", required=True, metavar="ROOT", help="folder or URL with one folder a dataset")
     build.add_argument("--out", required=True, help="folder or URL of the release")
-    build.add_argument("--rules", choices=sorted(RULES), default="1.4.0")
-    build.add_argument("--planes", type=_subset(PLANES), default=PLANES, help="comma-separated: %(default)s")
+    build.add_argument("--rules", choices=sorted(RULES), default="1.4.0", help=RULES_HELP)
+    planes_help = f"comma-separated: {','.join(PLANES)} (default: all)"
+    build.add_argument("--planes", type=_subset(PLANES), default=PLANES, help=planes_help)
     build.add_argument(
         "--formats",
         type=_subset(FORMATS),
         default=(),
         help=f"comma-separated: {','.join(FORMATS)} (default: all; plans not by rules exact)",
     )
-    build.add_argument("--images", choices=IMAGES, default="png16")
-    build.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1), metavar="N")
+    build.add_argument("--images", choices=IMAGES, default="png16", help="how slices are kept (default: %(default)s)")
+    workers = min(2, os.cpu_count() or 1)
+    build.add_argument(
+        "--workers", type=_positive, default=workers, metavar="N", help="processes (default: %(default)s)"
+    )
     build.add_argument("--limit", type=_positive, default=0, metavar="N", help="first N cases of each dataset")
     build.add_argument("--splits-from", default="", metavar="DIR", help="published plan files to take splits from")
     build.add_argument("--strict", action="store_true", help="exit 1 when any case was left out")
@@ -95,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all that have a folder in ROOT")
     check.add_argument("--deep", action="store_true", help="read the masks too, not headers alone")
     check.add_argument("--json", action="store_true", help="print JSON")
-    check.add_argument("--rules", choices=sorted(RULES), default="1.4.0")
+    check.add_argument("--rules", choices=sorted(RULES), default="1.4.0", help=RULES_HELP)
     check.set_defaults(run=_check)
 
     validate = commands.add_parser("validate", help="check a release")
