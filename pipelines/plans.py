@@ -12,6 +12,7 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.plans import PLANS, plan_folder, plan_name, plan_version
 from medvision.schemas.record import PublishedFile, ShardRecord
+from medvision.schemas.rules import Rules
 from medvision.transforms.plans.cases import ROW_COLUMNS, VOLUME_COLUMNS, PlanCase, Volumes, plan_cases
 from medvision.transforms.plans.images import images_of
 from medvision.transforms.plans.spool import PlanSpool
@@ -40,7 +41,7 @@ def write_plans(
     published = []
     with PlanSpool() as spool:
         for record in sorted(records, key=lambda r: (r.shard.side, r.shard.bucket)):
-            for case in _shard_cases(store, record, kind, tasks, version, rules.biometrics):
+            for case in _shard_cases(store, record, kind, tasks, rules):
                 number, name = case.task.number, case.upstream_name
                 side, _ = splits.get((case.task.pair_kind, number, name), ("", ""))
                 if not side:
@@ -56,7 +57,7 @@ def write_plans(
 
 
 def _shard_cases(
-    store: Store, record: ShardRecord, kind: str, tasks: list[PlanTask], version: str, definition: str
+    store: Store, record: ShardRecord, kind: str, tasks: list[PlanTask], rules: Rules
 ) -> Iterator[PlanCase]:
     paths = {file.kind: file.path for file in record.files}
     if "volumes" not in paths:
@@ -68,9 +69,9 @@ def _shard_cases(
     if "annotations" in paths:
         with store.fs.open(store.path(paths["annotations"]), "rb") as raw:
             for key, rows in images_of(_row_groups(pq.ParquetFile(raw), ROW_COLUMNS[kind])):
-                yield from plan_cases(kind, tasks, volumes.take(key), rows, version, definition)
+                yield from plan_cases(kind, tasks, volumes.take(key), rows, rules)
     for key in volumes.left():
-        yield from plan_cases(kind, tasks, volumes.take(key), None, version, definition)
+        yield from plan_cases(kind, tasks, volumes.take(key), None, rules)
 
 
 def _row_groups(file: pq.ParquetFile, columns: tuple[str, ...]) -> Iterator[pa.Table]:

@@ -46,11 +46,11 @@ def plan_name(kind: str, version: str) -> str:
     return f"benchmark_plan_{kind}_v{version}.json.gz"
 
 
-def counts_all_clusters(version: str) -> bool:
-    """Whether lesion plans of this version hold `n_total_clusters`, and folders of landmarks end in the version."""
-    return version_tuple(version) >= (1, 1, 0)
+def counts_all_clusters(rules: Rules) -> bool:
+    """Whether lesion plans hold `n_total_clusters`, and folders of landmarks end in the version."""
+    return rules.counted_clusters == "all"
 
 
-def stores_measurements(version: str) -> bool:
-    """Whether landmark files of lesions of this version hold `measurements`."""
-    return version_tuple(version) >= (1, 1, 1)
+def stores_measurements(rules: Rules) -> bool:
+    """Whether landmark files of lesions hold `measurements`: where lengths are not those between the stored ends."""
+    return rules.conic_length == "fitted"

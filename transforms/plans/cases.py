@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medvision.schemas.plans import AXES, counts_all_clusters, stores_measurements
+from medvision.schemas.rules import Rules
 from medvision.transforms.plans.images import KEY_COLUMNS, ImageKey, keys_of
 from medvision.transforms.plans.landmarks import Landmarks, lesion_landmarks, set_landmarks
 from medvision.transforms.plans.slices import (
@@ -60,7 +61,7 @@ class PlanCase:
 
 
 def plan_cases(
-    kind: str, tasks: Sequence[PlanTask], volume: Row, rows: pa.Table | None, version: str, definition: str
+    kind: str, tasks: Sequence[PlanTask], volume: Row, rows: pa.Table | None, rules: Rules
 ) -> Iterator[PlanCase]:
     """The case that one image makes in each task of a plan that it is of.
 
@@ -69,8 +70,7 @@ def plan_cases(
         tasks: Of the plan.
         volume: Row of the image, columns VOLUME_COLUMNS[kind]; `structures` as an Arrow array.
         rows: Its slices, columns ROW_COLUMNS[kind], planes and slices rising; None where none shows anything.
-        version: Of the plan.
-        definition: Convention of landmark measures: that of the rules.
+        rules: Convention of landmark measures, and what is stored of lesions.
     """
     key = ImageKey(volume["case_id"], volume["task"], volume["landmark_path"] != "")
     name = volume["upstream_name"]
@@ -85,18 +85,18 @@ def plan_cases(
             profiles = mask_profiles(rows) if rows is not None else None
             yield PlanCase(task, name, _case(task, name, volume, profiles))
         else:
-            profiles, landmarks = _biometry(task, rows, version, definition)
+            profiles, landmarks = _biometry(task, rows, rules)
             yield PlanCase(task, name, _case(task, name, volume, profiles), task.landmark_file(name), landmarks)
 
 
-def _biometry(task: PlanTask, rows: pa.Table | None, version: str, definition: str) -> tuple[Profiles, Landmarks]:
+def _biometry(task: PlanTask, rows: pa.Table | None, rules: Rules) -> tuple[Profiles, Landmarks]:
     if task.measures:
         found = [] if rows is None else rows.select([*_SLICE, "landmarks", "biometrics"]).to_pylist()
-        return landmark_profiles(found, task, definition), set_landmarks(found, task)
+        return landmark_profiles(found, task, rules.biometrics), set_landmarks(found, task)
     lesions = [] if rows is None else _lesions(rows, task.number)
     return (
-        lesion_profiles(lesions, counts_all_clusters(version)),
-        lesion_landmarks(lesions, stores_measurements(version)),
+        lesion_profiles(lesions, counts_all_clusters(rules)),
+        lesion_landmarks(lesions, stores_measurements(rules)),
     )
 
 

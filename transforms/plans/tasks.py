@@ -113,7 +113,7 @@ def _mask_task(task: Task, kind: str) -> PlanTask:
 def _lesion_task(lesion: LesionTask, task: Task, version: str, rules: Rules) -> PlanTask:
     image, mask = affixes(task.upstream_name, task.upstream_case), affixes(task.upstream_mask_name, task.upstream_case)
     folder = posixpath.join(posixpath.dirname(task.upstream_masks), f"Landmarks-Label{lesion.target}")
-    ending = f"-v{version}" if counts_all_clusters(version) else ""
+    ending = f"-v{version}" if counts_all_clusters(rules) else ""
     floor = {"min_major_axis_mm": rules.conic_floor_mm} if rules.conic_floor_mm else {}
     head = {
         "image_modality": task.modality,
