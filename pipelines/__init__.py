@@ -1,1 +1,1 @@
-"""Whole jobs: build, validate, inspect, and the command line."""
+"""Whole jobs: check, build, validate, inspect, stats, diff, and the command line."""

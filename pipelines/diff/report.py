@@ -117,6 +117,6 @@ class Diff:
 
 
 def switches_between(first: Rules, second: Rules) -> list[tuple[str, Any, Any]]:
-    """Every switch that differs but the name of the rules."""
+    """Every switch that differs; the names of the rules and of their plans are none."""
     named = [(item.name, getattr(first, item.name), getattr(second, item.name)) for item in fields(Rules)]
-    return [(name, one, other) for name, one, other in named if one != other and name != "name"]
+    return [(name, one, other) for name, one, other in named if one != other and name not in ("name", "lesion_plan")]
