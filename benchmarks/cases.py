@@ -132,7 +132,8 @@ def _classes(folder: Path) -> bool:
     case = folder / "s0001"
     save(case / "ct.nii.gz", ct(mask, rng), (1.5, 1.5, 1.5))
     for label, name in enumerate(names, 1):
-        save(case / f"segmentations/{name}.nii.gz", np.asfortranarray((mask == label).astype(np.uint8)), (1.5, 1.5, 1.5))
+        voxels = np.asfortranarray((mask == label).astype(np.uint8))
+        save(case / f"segmentations/{name}.nii.gz", voxels, (1.5, 1.5, 1.5))
     return True
 
 
