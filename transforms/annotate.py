@@ -13,6 +13,8 @@ from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, LESION, PAIR_F64, PAI
 from medvision.schemas.rules import Rules
 from medvision.transforms.components import label_slices
 from medvision.transforms.conics import Ellipse, Frame
+from medvision.transforms.geometry import slice_axes
+from medvision.transforms.label_runs import MaskRuns
 from medvision.transforms.lesion_volumes import LesionVolume
 from medvision.transforms.lesions import measure_clusters
 from medvision.transforms.runs import run_lengths
@@ -40,11 +42,11 @@ class PlaneLabels:
     slice_idx: np.ndarray
 
 
-def survey_plane(mask: np.ndarray, slice_dim: int) -> PlaneLabels:
+def survey_plane(runs: MaskRuns, slice_dim: int) -> PlaneLabels:
     """Components and labelled slices of a (x, y, z) mask on one plane."""
-    rows, columns = (mask.shape[axis] for axis in range(3) if axis != slice_dim)
-    table = label_slices(mask, slice_dim)
-    instances = label_slices(mask, slice_dim, corners=True)
+    rows, columns = (runs.shape_xyz[axis] for axis in slice_axes(slice_dim))
+    table = label_slices(runs, slice_dim)
+    instances = label_slices(runs, slice_dim, corners=True)
     return PlaneLabels(slice_dim, (rows, columns), table, instances, np.unique(table[:, 0]))
 
 

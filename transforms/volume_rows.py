@@ -12,7 +12,8 @@ from medvision.schemas.dataset import Dataset, LandmarkTask, Task
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid
 from medvision.transforms.columns import volume_stem, voxel_mm
-from medvision.transforms.components3d import label_volume
+from medvision.transforms.components import label_volume
+from medvision.transforms.label_runs import MaskRuns
 
 TripleMM = tuple[float, float, float]
 
@@ -60,9 +61,9 @@ def volume_row(
     }
 
 
-def structure_tables(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def structure_tables(runs: MaskRuns) -> tuple[np.ndarray, np.ndarray]:
     """Components of a (x, y, z) mask: 6-connected and 26-connected, as tables of `label_volume`."""
-    return label_volume(mask), label_volume(mask, corners=True)
+    return label_volume(runs), label_volume(runs, corners=True)
 
 
 def structure_rows(

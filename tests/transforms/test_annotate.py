@@ -14,6 +14,7 @@ from medvision.schemas.rules import RULES
 from medvision.schemas.volume import Grid
 from medvision.transforms.annotate import lesions_column, pair_column, segments_column, survey_plane
 from medvision.transforms.conics import Frame
+from medvision.transforms.label_runs import find_runs
 from medvision.transforms.lesion_volumes import lesion_volume
 
 NAMES = {1: "liver", 2: "cancer", 9: "never there"}
@@ -26,14 +27,14 @@ def labelled_slices(mask: np.ndarray, slice_dim: int) -> list[int]:
 
 
 def segments_of(mask: np.ndarray, slice_dim: int, spacing_mm: tuple[float, float] = SPACING_MM) -> list:
-    column = segments_column(survey_plane(mask, slice_dim), spacing_mm, spacing_mm, NAMES)
+    column = segments_column(survey_plane(find_runs(mask), slice_dim), spacing_mm, spacing_mm, NAMES)
     assert column.type == pa.list_(SEGMENT)
     column.validate(full=True)
     return column.to_pylist()
 
 
 def lesions_of(mask: np.ndarray, slice_dim: int, tasks: list[LesionTask], spacing_mm=SPACING_MM) -> list:
-    plane = survey_plane(mask, slice_dim)
+    plane = survey_plane(find_runs(mask), slice_dim)
     space = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), np.eye(4), (1.0, 1.0, 1.0), "RAS")
     found = {task.number: lesion_volume(mask, task.target, space, 2, task.kind) for task in tasks}
     volumes = {number: volume for number, volume in found.items() if volume}
@@ -80,7 +81,7 @@ def test_segments_match_the_slow_reading(shape, seed, filled, spacing_mm, slice_
 @pytest.mark.parametrize("slice_dim", [0, 1, 2])
 def test_segments_of_shapes_match_the_slow_reading(slice_dim):
     mask = np.asfortranarray(lesion_mask())
-    plane = survey_plane(mask, slice_dim)
+    plane = survey_plane(find_runs(mask), slice_dim)
     indices = labelled_slices(mask, slice_dim)
     assert plane.slice_idx.tolist() == indices
     assert plane.shape_rc == SLICE_OF[slice_dim](mask, 0).shape
