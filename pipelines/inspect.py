@@ -16,6 +16,8 @@ from medvision.pipelines.release import Release, VolumeRow, open_current
 from medvision.schemas.pairs import LANDMARK_KINDS, kind_of_config
 from medvision.schemas.record import SOURCES_TABLE
 
+NO_HASH = "sha256 not recorded"
+
 
 def inspect_row(url: str, row_id: str) -> list[str]:
     """Readable lines on one slice or one volume.
@@ -89,7 +91,7 @@ def lineage_lines(release: Release, shard: str, row: dict[str, Any]) -> list[str
     return [
         f"case         {row['case_id']} of {row['dataset']}, patient {row['patient']}, task {row['task']}",
         f"image        {row['source_path']}{channel}",
-        f"             sha256 {hashes.get(row['source_path'], 'not recorded')}",
+        f"             {hashes.get(row['source_path'], NO_HASH)}",
         *(_landmark_sources(hashes, row) if row["landmark_path"] else _mask_sources(hashes, row)),
         f"shard        {shard}",
         f"side         {row['side']} ({row.get('split_source', 'of the patient')})",
@@ -101,8 +103,8 @@ def _mask_sources(hashes: dict[str, str], row: dict[str, Any]) -> list[str]:
     masks = [path for path in hashes if path.startswith(row["mask_path"] + "/")] if row["mask_path"] else []
     return [
         f"mask         {row['mask_path'] or 'none'}",
-        *(f"             sha256 {hashes[path]} {path}" for path in masks),
-        *([f"             sha256 {hashes.get(row['mask_path'], 'not recorded')}"] if not masks else []),
+        *(f"             {hashes[path]} {path}" for path in masks),
+        *([f"             {hashes.get(row['mask_path'], NO_HASH)}"] if not masks else []),
     ]
 
 
@@ -112,8 +114,8 @@ def _landmark_sources(hashes: dict[str, str], row: dict[str, Any]) -> list[str]:
     others = sorted(set(hashes) - {first, row["source_path"]})
     return [
         f"landmarks    {first}",
-        f"             sha256 {hashes.get(first, 'not recorded')}",
-        *(f"             sha256 {hashes[path]} {path}" for path in others),
+        f"             {hashes.get(first, NO_HASH)}",
+        *(f"             {hashes[path]} {path}" for path in others),
     ]
 
 
@@ -156,7 +158,11 @@ def _pairs_of(release: Release, path: str, slice_id: str) -> Iterator[dict[str, 
 
 
 def _source_hashes(release: Release, dataset: str, case_id: str) -> dict[str, str]:
-    """SHA-256 by path of the raw files of a case."""
-    table = release.parquet(SOURCES_TABLE).read(["dataset", "case_id", "path", "sha256"])
+    """What is shown as hash of each raw file of a case, by path."""
+    table = release.parquet(SOURCES_TABLE).read(["dataset", "case_id", "path", "sha256", "header_sha256"])
     mine = pc.and_(pc.equal(table["dataset"], dataset), pc.equal(table["case_id"], case_id))
-    return {source["path"]: source["sha256"] for source in table.filter(mine).to_pylist()}
+    sources = table.filter(mine).to_pylist()
+    return {
+        source["path"]: f"sha256 {source['sha256']}" if source["sha256"] else f"header {source['header_sha256']}"
+        for source in sources
+    }

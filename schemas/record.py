@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -55,7 +55,7 @@ class ShardRecord:
 
     Attributes:
         shard: What was built.
-        sources_sha256: Hash over (path, sha256) of every source read.
+        sources_sha256: Hash over (path, SourceHash) of every source read.
         files: The attempt's files.
         counts: Cases, slices, pairs by kind, dead letters by reason ("dead.<reason>"), image bytes, ...
         unbuilt: Ids of cases given up because their worker died; such a record is not trusted by a later build.
@@ -97,13 +97,21 @@ class PublishedFile:
     sha256: str
 
 
+class SourceHash(NamedTuple):
+    """Hex sha256 of a raw file, or where only its header was read, of that; the other is ""."""
+
+    sha256: str
+    header_sha256: str
+
+
 SOURCE_SCHEMA = pa.schema(
     [
         ("dataset", pa.string()),
         ("case_id", pa.string()),
         ("path", pa.string()),  # relative to the dataset's root
         ("bytes", pa.uint64()),
-        ("sha256", pa.string()),
+        ("sha256", pa.string()),  # "" where only the header was read
+        ("header_sha256", pa.string()),  # of an image's header, in a release without images; else ""
     ]
 )
 """One row a raw file read: `sources.parquet`."""

@@ -7,7 +7,7 @@ Every `_rc` pair is (r, c) in pixels of that array; every `_mm` pair is in the s
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raise when a column is added, removed or changes meaning: every shard is then built anew."""
 
 PAIR_F64 = pa.list_(pa.float64())

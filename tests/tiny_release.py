@@ -94,7 +94,14 @@ class TinyRelease:
         cases = sorted({row["case_id"] for rows in self.shards.values() for row in rows})
         paths = [f"{case}/{name}.nii.gz" for case in cases for name in ("imaging", "segmentation")]
         sources = [
-            {"dataset": DATASET, "case_id": path[:7], "path": path, "bytes": 1, "sha256": f"sha-{path}"}
+            {
+                "dataset": DATASET,
+                "case_id": path[:7],
+                "path": path,
+                "bytes": 1,
+                "sha256": f"sha-{path}",
+                "header_sha256": "",
+            }
             for path in paths
         ]
         self._table(root / "sources.parquet", sources, SOURCE_SCHEMA)

@@ -11,11 +11,13 @@ import numpy as np
 from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DataFault
+from medvision.schemas.record import SourceHash
 from medvision.schemas.volume import RawVolume, Volume
+from medvision.transforms.class_masks import PRESENT, ClassMask, add_present
 from medvision.transforms.geometry import affine_of_axes, to_ras
-from medvision.transforms.readers.nifti import read_nifti_header
-from medvision.transforms.readers.opened import Opened
-from medvision.transforms.readers.registry import find_reader
+from medvision.transforms.readers.nifti import NiftiFile
+from medvision.transforms.readers.opened import Opened, source_sha256
+from medvision.transforms.readers.registry import find_reader, is_nifti, open_nifti
 from medvision.transforms.streams import read_bounded
 
 MAX_CONTENT_BYTES = 1 << 26
@@ -35,11 +37,15 @@ class CaseReader:
     """Reads the files of one dataset below `root` and keeps the sha256 of each in `sha256`, by relative path.
 
     The dataset's table says which array of an HDF5 file is meant, and where its voxel sizes are; None: no such table.
+    Without `with_voxels`, only the headers of NIfTI images are read, and their voxels stand as zeros.
     """
 
-    def __init__(self, fs: fsspec.AbstractFileSystem, root: str, dataset: Dataset | None = None) -> None:
+    def __init__(
+        self, fs: fsspec.AbstractFileSystem, root: str, dataset: Dataset | None = None, with_voxels: bool = True
+    ) -> None:
         self.fs = fs
         self.root = root
+        self.with_voxels = with_voxels
         self.spacing_in_header = dataset is not None and dataset.spacing_in_header
         self.tasks = {task.number: task for task in dataset.tasks} if dataset is not None else {}
         self.sha256: dict[str, str] = {}
@@ -62,7 +68,7 @@ class CaseReader:
             try:
                 if raw is None or held != (path, member):
                     raw = None  # free the last file's voxels before the next are read
-                    raw = self._placed(case, self._read(Opened(self.fs, self.root, image.file, member)))
+                    raw = self._placed(case, self._image_raw(Opened(self.fs, self.root, image.file, member)))
                     held = (path, member)
                 with _fault_path(path):
                     volume = self._ras(raw, image.channel)
@@ -71,6 +77,10 @@ class CaseReader:
                 continue
             yield image, volume
             del volume  # it is a view of the voxels to be freed
+
+    def hashes(self, case: Case) -> dict[str, SourceHash]:
+        """Of each file of the case, by path; what was not read yet is read for it."""
+        return {file.path: self._hash(case, file) for file in case.files}
 
     def raw(self, source: SourceFile, spacing_mm: float = 0.0) -> RawVolume:
         """A file as stored; `spacing_mm` is the pixel size of a film, which carries none."""
@@ -95,6 +105,24 @@ class CaseReader:
             finally:
                 self.sha256[path] = opened.digest()
 
+    def _image_raw(self, opened: Opened) -> RawVolume:
+        path = opened.source.path
+        if self.with_voxels or not is_nifti(path):
+            return self._read(opened)
+        with _fault_path(path), open_nifti(opened, whole=False) as file:
+            return file.header.without_voxels()
+
+    def _hash(self, case: Case, file: SourceFile) -> SourceHash:
+        if not self.with_voxels and file.path not in self.sha256 and is_nifti(file.path) and case.masks:
+            try:
+                with open_nifti(Opened(self.fs, self.root, file), whole=False) as nifti:
+                    return SourceHash("", nifti.header.sha256)
+            except DataFault:
+                pass  # it has no header to tell it by
+        if file.path not in self.sha256:
+            self.sha256[file.path] = source_sha256(self.fs, self.root, file.path)
+        return SourceHash(self.sha256[file.path], "")
+
     def _mask_raw(self, case: Case, source: SourceFile) -> RawVolume:
         first = case.images[0] if case.images else None
         member = self._member(first.task, of_mask=True) if first else ""
@@ -108,14 +136,8 @@ class CaseReader:
     def _on_image(self, case: Case, mask: RawVolume) -> RawVolume:
         """The mask's voxels as they stand, on the affine of the case's first image (a NIfTI file)."""
         image = case.images[0].file
-        opened = Opened(self.fs, self.root, image)
-        with _fault_path(image.path):
-            try:
-                with opened.stream() as stream:
-                    header = read_nifti_header(stream, image.path.endswith(".gz"))
-            finally:
-                self.sha256[image.path] = opened.digest()
-        return replace(mask, affine=header.affine, zooms_mm=header.zooms_mm)
+        with _fault_path(image.path), open_nifti(Opened(self.fs, self.root, image), whole=False) as file:
+            return replace(mask, affine=file.header.affine, zooms_mm=file.header.zooms_mm)
 
     @staticmethod
     def _placed(case: Case, raw: RawVolume) -> RawVolume:
@@ -131,25 +153,56 @@ class CaseReader:
         return to_ras(raw, channel, self.spacing_in_header)
 
     def _merged_mask(self, case: Case) -> Mask:
-        merged: Volume | None = None
-        dtype = np.uint8 if max(case.mask_labels) <= 255 else np.uint16
+        merged: _Merged | None = None
         for label, source in zip(case.mask_labels, case.masks, strict=True):
-            raw = self._mask_raw(case, source)
+            opened = Opened(self.fs, self.root, source)
             with _fault_path(source.path):
-                part = self._ras(raw)
-                present = _scaled(part) > 0.5
-                if merged is None:
-                    merged = Volume(np.zeros(present.shape, dtype, order="F"), part.grid, 1.0, 0.0)
-                    overlap = np.zeros(present.shape, bool, order="F")
-                if merged.data.shape != present.shape:
-                    raise DataFault("read", "shape_mismatch", image=list(merged.data.shape), mask=list(present.shape))
-                taken = present & (merged.data != 0)
-                overlap |= taken  # a voxel of three classes counts once
-                merged.data[present & ~taken] = label
+                if is_nifti(source.path):
+                    try:
+                        with open_nifti(opened) as file:
+                            merged = merged or self._start_merge(file.header.without_voxels(), max(case.mask_labels))
+                            self._merge_nifti(merged, label, file)
+                    finally:
+                        self.sha256[source.path] = opened.digest()
+                else:
+                    raw = self._mask_raw(case, source)
+                    merged = merged or self._start_merge(raw, max(case.mask_labels))
+                    self._merge_view(merged, label, raw)
         assert merged is not None
-        if not merged.data.any():
+        if not merged.view.data.any():
             raise DataFault("labels", "mask_empty", case.masks[0].path)
-        return Mask(merged, int(np.count_nonzero(overlap)))
+        return Mask(merged.view, int(np.count_nonzero(merged.classes.claimed)))
+
+    def _start_merge(self, raw: RawVolume, largest_label: int) -> _Merged:
+        """An empty mask on the grid of the first class."""
+        grid = self._ras(raw).grid
+        classes = ClassMask(raw.data.shape[:3], largest_label)
+        view = self._ras(replace(raw, data=classes.labels)).data
+        claimed = self._ras(replace(raw, data=classes.claimed)).data
+        return _Merged(classes, raw.affine, Volume(view, grid, 1.0, 0.0), claimed)
+
+    def _merge_nifti(self, merged: _Merged, label: int, file: NiftiFile) -> None:
+        header = file.header
+        if header.shape == merged.classes.labels.shape and np.array_equal(header.affine, merged.affine):
+            merged.classes.add_parts(label, file.parts(), header.slope, header.intercept)
+        else:
+            self._merge_view(merged, label, file.volume())
+
+    def _merge_view(self, merged: _Merged, label: int, raw: RawVolume) -> None:
+        part, labels = self._ras(raw), merged.view.data
+        if labels.shape != part.data.shape:
+            raise DataFault("read", "shape_mismatch", image=list(labels.shape), mask=list(part.data.shape))
+        add_present(labels, merged.claimed_view, label, _scaled(part) > PRESENT)
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """Class files as merged so far, on the axes of the first, and the same in RAS+."""
+
+    classes: ClassMask
+    affine: np.ndarray
+    view: Volume
+    claimed_view: np.ndarray
 
 
 def _as_labels(volume: Volume) -> Volume:

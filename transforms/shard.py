@@ -17,14 +17,13 @@ from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DataFault, DeadLetter
 from medvision.schemas.options import BuildOptions
-from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord
+from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord, SourceHash
 from medvision.schemas.volumes import VOLUME_SCHEMA
 from medvision.transforms.columns import PlaneRows
 from medvision.transforms.landmark_rows import landmark_rows
 from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
 from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
-from medvision.transforms.readers.opened import source_sha256
 from medvision.transforms.records import adopt_record, commit_record, find_record
 from medvision.transforms.rows import image_rows, lesion_volumes, mask_volume_row, measure_case
 from medvision.transforms.store import Store
@@ -44,7 +43,7 @@ def build_shard(shard: Shard, dataset: Dataset, options: BuildOptions) -> ShardR
     with ONE_AT_A_TIME:
         store = Store(options.out)
         cases = read_plan(store, shard)
-        record = find_record(store, shard) or _adopt(store, shard, cases, options)
+        record = find_record(store, shard) or _adopt(store, shard, dataset, cases, options)
         if record is not None:
             note_progress(options.progress_dir, "c" * len(cases) + "r")
             return replace(record, reused=True)
@@ -53,25 +52,26 @@ def build_shard(shard: Shard, dataset: Dataset, options: BuildOptions) -> ShardR
         return record
 
 
-def sources_digest(sha256: dict[str, str]) -> str:
+def sources_digest(hashes: dict[str, SourceHash]) -> str:
     """One hash over the content of all sources, by path."""
-    return hashlib.sha256(json.dumps(sorted(sha256.items())).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(sorted(hashes.items())).encode()).hexdigest()
 
 
-def _adopt(store: Store, shard: Shard, cases: list[Case], options: BuildOptions) -> ShardRecord | None:
+def _adopt(
+    store: Store, shard: Shard, dataset: Dataset, cases: list[Case], options: BuildOptions
+) -> ShardRecord | None:
     """A record of the same key whose sources have other stamps but the same content."""
 
     def digest() -> str:
-        fs, root = _raw(options, shard.dataset)
-        hashes = {file.path: source_sha256(fs, root, file.path) for case in cases for file in case.files}
-        return sources_digest(hashes)
+        reader = _reader(dataset, options)
+        return sources_digest({path: found for case in cases for path, found in reader.hashes(case).items()})
 
     return adopt_record(store, shard, digest)
 
 
-def _raw(options: BuildOptions, dataset: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _reader(dataset: Dataset, options: BuildOptions) -> CaseReader:
     fs, root = fsspec.core.url_to_fs(options.raw)
-    return fs, f"{root.rstrip('/')}/{dataset}"
+    return CaseReader(fs, f"{root.rstrip('/')}/{dataset.name}", dataset, with_voxels=options.images != "none")
 
 
 class _Attempt:
@@ -82,10 +82,9 @@ class _Attempt:
         self.name = uuid.uuid4().hex[:16]
         self.folder = f"{SHARD_STORE}/{shard.key}/attempt-{self.name}"
         self.notes = CaseNotes(store, shard.key, options.run_id, self.name)
-        self.fs, self.root = _raw(options, shard.dataset)
         self.counts: Counter[str] = Counter()
         self.letters: list[DeadLetter] = []
-        self.sha256: dict[str, str] = {}
+        self.hashes: dict[str, SourceHash] = {}
         self.unbuilt: list[str] = []
         self.volumes: list[dict[str, Any]] = []
 
@@ -105,7 +104,7 @@ class _Attempt:
                     continue
                 self.notes.hold(case.case_id)
                 hashes = self._build_case(case, writer)
-                self.sha256.update(hashes)
+                self.hashes.update(hashes)
                 sizes = {file.path: file.size for file in case.files}
                 sources += source_rows(self.shard.dataset, case.case_id, sizes, hashes)
             writer.add_table("volumes", VOLUME_SCHEMA, self.volumes)
@@ -113,15 +112,15 @@ class _Attempt:
             writer.add_table("dead_letters", DEAD_LETTER_SCHEMA, dead_letter_rows(self.letters))
         return ShardRecord(
             shard=self.shard,
-            sources_sha256=sources_digest(self.sha256),
+            sources_sha256=sources_digest(self.hashes),
             files=tuple(sorted(writer.files)),
             counts=dict(sorted(self.counts.items())),
             unbuilt=tuple(self.unbuilt),
         )
 
-    def _build_case(self, case: Case, writer: ShardWriter) -> dict[str, str]:
-        """Write a case's rows; returns the sha256 of each of its files, read or not."""
-        reader = CaseReader(self.fs, self.root, self.dataset)
+    def _build_case(self, case: Case, writer: ShardWriter) -> dict[str, SourceHash]:
+        """Write a case's rows; returns the hash of each of its files, read or not."""
+        reader = _reader(self.dataset, self.options)
         self.counts["cases"] += 1
         try:
             rows = (
@@ -131,8 +130,7 @@ class _Attempt:
             self._bury(case, 0, fault, case.annotation_path)
             rows = 0
         note_progress(self.options.progress_dir, "c" if rows else "cd")
-        unread = {file.path for file in case.files} - set(reader.sha256)
-        return reader.sha256 | {path: source_sha256(self.fs, self.root, path) for path in sorted(unread)}
+        return reader.hashes(case)
 
     def _mask_case(self, case: Case, reader: CaseReader, writer: ShardWriter) -> int:
         """Rows of each image of a case with a mask; a damaged image is left out alone."""

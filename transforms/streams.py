@@ -15,6 +15,8 @@ from isal import igzip, isal_zlib
 from medvision.schemas.faults import DataFault
 
 CHUNK = 1 << 22
+INFLATE_CHUNK = 1 << 18
+"""Inflated bytes that pass at a time: they stay in the cache until they are copied or looked at."""
 MAX_TRAILING = 1 << 26
 """Bytes after the voxels that are read (to check the CRC) before the file is refused."""
 DAMAGE: tuple[type[Exception], ...] = (gzip.BadGzipFile, EOFError, cast(type[Exception], isal_zlib.error))
@@ -99,12 +101,22 @@ class Inflating:
         """Fill `buffer`; returns how many bytes came."""
         done = 0
         while done < len(buffer):
-            part = self._read(min(CHUNK, len(buffer) - done))
+            part = self._read(min(INFLATE_CHUNK, len(buffer) - done))
             if not part:
                 break
             buffer[done : done + len(part)] = part
             done += len(part)
         return done
+
+    def parts(self, count: int) -> Iterator[bytes]:
+        """`count` bytes in parts of INFLATE_CHUNK, each but the last of that size; fewer only at the end."""
+        done = 0
+        while done < count:
+            part = self.read(min(INFLATE_CHUNK, count - done))
+            if not part:
+                break
+            done += len(part)
+            yield part
 
     def skip(self, count: int) -> int:
         """Read and drop up to `count` bytes; returns how many came."""

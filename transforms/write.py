@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.features import with_features
-from medvision.schemas.record import SOURCE_SCHEMA, ShardFile
+from medvision.schemas.record import SOURCE_SCHEMA, ShardFile, SourceHash
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, IMAGE
 from medvision.transforms.columns import PlaneRows
 from medvision.transforms.store import HashingWriter, Store
@@ -174,10 +174,12 @@ def dead_letter_rows(letters: Iterable[DeadLetter]) -> list[dict[str, Any]]:
     return [{name: getattr(letter, name) for name in DEAD_LETTER_SCHEMA.names} for letter in sorted(letters)]
 
 
-def source_rows(dataset: str, case_id: str, sizes: dict[str, int], sha256: dict[str, str]) -> list[dict[str, Any]]:
+def source_rows(
+    dataset: str, case_id: str, sizes: dict[str, int], hashes: dict[str, SourceHash]
+) -> list[dict[str, Any]]:
     """Raw files of a case as rows of SOURCE_SCHEMA, by path."""
     return [
-        dict(zip(SOURCE_SCHEMA.names, (dataset, case_id, path, sizes[path], sha256[path]), strict=True))
+        dict(zip(SOURCE_SCHEMA.names, (dataset, case_id, path, sizes[path], *hashes[path]), strict=True))
         for path in sorted(sizes)
     ]
 

@@ -204,6 +204,18 @@ def test_of_overlapping_classes_the_first_label_keeps_the_voxel(tmp_path: Path) 
     assert mask.overlap_voxels == (first & second).sum() > 0
 
 
+def test_class_files_are_merged_across_the_parts_they_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medvision.transforms.streams.INFLATE_CHUNK", 1000)
+    shape = (37, 29, 23)
+    rng = np.random.default_rng(3)
+    parts = [rng.random(shape) < density for density in (0.001, 0.02, 0.5)]
+    dtypes = ("uint8", "float64", "int16")
+    names = write_classes(tmp_path, [part.astype(dtype) for part, dtype in zip(parts, dtypes, strict=True)])
+    mask = CaseReader(LOCAL, str(tmp_path)).mask(case_of(tmp_path, names, labels=(1, 2, 3)))
+    np.testing.assert_array_equal(mask.volume.data, np.select(parts, [1, 2, 3], 0))
+    assert mask.overlap_voxels == (np.sum(parts, axis=0) > 1).sum() > 0
+
+
 @given(data=st.data(), classes=st.integers(1, 4))
 @settings(max_examples=15, deadline=None)
 def test_random_class_files_merge_as_a_voxel_by_voxel_loop_does(
@@ -324,6 +336,35 @@ def test_every_file_that_was_read_is_hashed_whole(tmp_path: Path) -> None:
     expected = {file.path: hashlib.sha256((tmp_path / file.path).read_bytes()).hexdigest() for file in case.files}
     assert reader.sha256 == expected
     assert len(expected) == 5
+
+
+def test_without_voxels_only_headers_of_images_are_read(tmp_path: Path) -> None:
+    """What stands behind the header may then be missing; a file without a header is hashed whole."""
+    write_nifti(tmp_path / "mask.nii.gz", blob(1), AFFINE)
+    whole = nib.Nifti1Image(noise(*SHAPE), AFFINE)
+    whole.header.set_slope_inter(2.0, -5.0)
+    content = gzip.compress(whole.to_bytes())
+    write_bytes(tmp_path / "a.nii.gz", content[: len(content) // 2])
+    write_bytes(tmp_path / "b.nii", b"no header" * 100)
+    images: list[tuple[int, str, int | None]] = [(1, "a.nii.gz", None), (2, "b.nii", None)]
+    case = case_of(tmp_path, ["mask.nii.gz"], images)
+    reader = CaseReader(LOCAL, str(tmp_path), with_voxels=False)
+    reader.mask(case)
+    (_, volume), (_, fault) = reader.images(case)
+    assert isinstance(volume, Volume)
+    assert (volume.data.shape, volume.data.any(), volume.slope, volume.intercept) == (SHAPE, False, 2.0, -5.0)
+    assert isinstance(fault, DataFault)
+    assert fault.reason == "bad_header"
+    assert set(reader.sha256) == {"mask.nii.gz"}
+    sha = {name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("mask.nii.gz", "b.nii")}
+    expected = {
+        "a.nii.gz": ("", hashlib.sha256(whole.to_bytes()[:348]).hexdigest()),
+        "b.nii": (sha["b.nii"], ""),
+        "mask.nii.gz": (sha["mask.nii.gz"], ""),
+    }
+    assert reader.hashes(case) == expected
+    assert CaseReader(LOCAL, str(tmp_path), with_voxels=False).hashes(case) == expected  # as one who adopts a shard
+    assert CaseReader(LOCAL, str(tmp_path)).hashes(case)["a.nii.gz"].header_sha256 == ""
 
 
 def test_a_damaged_image_is_its_own_fault_and_the_others_are_read(tmp_path: Path) -> None:

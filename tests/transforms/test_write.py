@@ -19,7 +19,7 @@ import webdataset
 from tiny_rows import Row, slice_row
 
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
-from medvision.schemas.record import ShardFile
+from medvision.schemas.record import ShardFile, SourceHash
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
 from medvision.transforms import write
 from medvision.transforms.store import Store
@@ -261,8 +261,8 @@ def test_small_tables_stand_beside_and_empty_ones_do_not(tmp_path):
 
 
 def test_sources_are_rows_by_path():
-    rows = source_rows("ACDC", "c", {"b": 2, "a": 1}, {"a": "sha-a", "b": "sha-b"})
+    rows = source_rows("ACDC", "c", {"b": 2, "a": 1}, {"a": SourceHash("sha-a", ""), "b": SourceHash("", "sha-b")})
     assert rows == [
-        {"dataset": "ACDC", "case_id": "c", "path": "a", "bytes": 1, "sha256": "sha-a"},
-        {"dataset": "ACDC", "case_id": "c", "path": "b", "bytes": 2, "sha256": "sha-b"},
+        {"dataset": "ACDC", "case_id": "c", "path": "a", "bytes": 1, "sha256": "sha-a", "header_sha256": ""},
+        {"dataset": "ACDC", "case_id": "c", "path": "b", "bytes": 2, "sha256": "", "header_sha256": "sha-b"},
     ]

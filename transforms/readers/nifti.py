@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -18,8 +20,41 @@ MAX_VOXEL_BYTES = 16 << 30
 MAX_VOXEL_OFFSET = 1 << 26
 
 
-def read_nifti(stream: BinaryIO, size: int, compressed: bool, max_bytes: int = MAX_VOXEL_BYTES) -> RawVolume:
-    """Read one NIfTI file from a forward-only stream.
+@dataclass(frozen=True)
+class NiftiHeader:
+    """What a NIfTI file says of its voxels.
+
+    Attributes:
+        shape: (i, j, k) or (i, j, k, channel).
+        dtype: As stored, in the file's byte order.
+        affine: (4, 4) voxel index to RAS mm: sform if its code is positive, else qform, else the pixel sizes.
+        zooms_mm: Voxel sizes as the header states them.
+        slope, intercept: value = stored * slope + intercept.
+        sha256: Of the header's bytes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    affine: np.ndarray
+    zooms_mm: tuple[float, float, float]
+    slope: float
+    intercept: float
+    sha256: str
+
+    @property
+    def voxel_bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+    def volume(self, data: np.ndarray) -> RawVolume:
+        return RawVolume(data, self.affine, self.zooms_mm, self.slope, self.intercept)
+
+    def without_voxels(self) -> RawVolume:
+        """The volume with zeros for voxels, which take no memory."""
+        return self.volume(np.broadcast_to(np.zeros((), self.dtype.newbyteorder("=")), self.shape))
+
+
+class NiftiFile:
+    """A NIfTI file, read forward once: its header at first, then the voxels, whole or part by part.
 
     Args:
         stream: Bytes of the file.
@@ -27,50 +62,55 @@ def read_nifti(stream: BinaryIO, size: int, compressed: bool, max_bytes: int = M
         compressed: Whether the stream is gzip.
         max_bytes: Largest decompressed volume that is read.
 
-    Returns:
-        Voxels in the file's axes; sform is used if its code is positive, else qform, else the pixel sizes.
-
     Raises:
-        DataFault: stage "read", one of bad_gzip, bad_header, bad_dims, truncated, dims_exceed_file,
-            volume_too_large, unsupported_dtype, trailing_data, bad_affine.
+        DataFault: stage "read", one of bad_gzip, bad_header, bad_dims, dims_exceed_file, volume_too_large,
+            unsupported_dtype, bad_affine; reading the voxels, bad_gzip, truncated, trailing_data.
     """
-    source = Inflating(stream, compressed)
-    header, consumed = _read_header(source)
-    shape = _shape(header)
-    dtype = _dtype(header)
-    expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if expected > max_bytes:
-        raise DataFault("read", "volume_too_large", bytes=expected, limit=max_bytes)
-    if expected > size * (DEFLATE_LIMIT if compressed else 1):
-        raise DataFault("read", "dims_exceed_file", expected=expected, size=size)
-    _skip_to_voxels(source, header, consumed)
-    data = np.empty(shape, dtype=dtype, order="F")
-    got = source.read_into(data.reshape(-1, order="F").view(np.uint8).data)  # a view: both are Fortran order
-    if got != expected:
-        raise DataFault("read", "truncated", got=got, expected=expected)
-    source.drain()
-    if not dtype.isnative:
-        data = data.byteswap(inplace=True).view(dtype.newbyteorder("="))
-    slope, intercept = _scaling(header)
-    zooms = tuple(float(zoom) for zoom in header.get_zooms()[:3])
-    return RawVolume(data, _affine(header), zooms, slope, intercept)  # type: ignore[arg-type]
+
+    def __init__(self, stream: BinaryIO, size: int, compressed: bool, max_bytes: int = MAX_VOXEL_BYTES) -> None:
+        self._source = Inflating(stream, compressed)
+        block, self._offset = _read_header(self._source)
+        self.header = _parsed(block)
+        expected = self.header.voxel_bytes
+        if expected > max_bytes:
+            raise DataFault("read", "volume_too_large", bytes=expected, limit=max_bytes)
+        if expected > size * (DEFLATE_LIMIT if compressed else 1):
+            raise DataFault("read", "dims_exceed_file", expected=expected, size=size)
+        self._block = block
+
+    def volume(self) -> RawVolume:
+        """Voxels in the file's axes, Fortran order, stored dtype."""
+        _skip_to_voxels(self._source, self._block, self._offset)
+        dtype = self.header.dtype
+        data = np.empty(self.header.shape, dtype=dtype, order="F")
+        got = self._source.read_into(data.reshape(-1, order="F").view(np.uint8).data)  # a view: both are Fortran order
+        self._finish(got)
+        if not dtype.isnative:
+            data = data.byteswap(inplace=True).view(dtype.newbyteorder("="))
+        return self.header.volume(data)
+
+    def parts(self) -> Iterator[np.ndarray]:
+        """The stored voxels in the file's order, some hundred kilobytes at a time, in native byte order."""
+        _skip_to_voxels(self._source, self._block, self._offset)
+        dtype, got = self.header.dtype, 0
+        for part in self._source.parts(self.header.voxel_bytes):
+            got += len(part)
+            whole = len(part) - len(part) % dtype.itemsize
+            yield np.frombuffer(part[:whole], dtype).astype(dtype.newbyteorder("="), copy=False)
+        self._finish(got)
+
+    def _finish(self, got: int) -> None:
+        if got != self.header.voxel_bytes:
+            raise DataFault("read", "truncated", got=got, expected=self.header.voxel_bytes)
+        self._source.drain()
 
 
-@dataclass(frozen=True)
-class NiftiHeader:
-    """Where a NIfTI file's voxels lie: shape (i, j, k[, channel]), affine to RAS mm, header voxel sizes."""
-
-    shape: tuple[int, ...]
-    affine: np.ndarray
-    zooms_mm: tuple[float, float, float]
-
-
-def read_nifti_header(stream: BinaryIO, compressed: bool) -> NiftiHeader:
-    """The header alone; no voxel is read. Raises DataFault bad_gzip, bad_header, bad_dims or bad_affine."""
-    header, _ = _read_header(Inflating(stream, compressed))
-    shape = _shape(header)
-    i, j, k = (float(zoom) for zoom in header.get_zooms()[:3])
-    return NiftiHeader(shape, _affine(header), (i, j, k))
+def _parsed(block: Any) -> NiftiHeader:
+    shape, dtype, (slope, intercept) = _shape(block), _dtype(block), _scaling(block)
+    i, j, k = (float(zoom) for zoom in block.get_zooms()[:3])
+    return NiftiHeader(
+        shape, dtype, _affine(block), (i, j, k), slope, intercept, hashlib.sha256(block.binaryblock).hexdigest()
+    )
 
 
 def _read_header(source: Inflating) -> tuple[Any, int]:

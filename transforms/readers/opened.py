@@ -58,6 +58,12 @@ class Opened:
                 self.sha256 = hasher.finish()
 
     @contextmanager
+    def start(self) -> Iterator[BinaryIO]:
+        """The same without a hash: the rest is not read."""
+        with self.fs.open(f"{self.root}/{self.source.path}", "rb") as raw:
+            yield raw
+
+    @contextmanager
     def local_copy(self) -> Iterator[Path]:
         """A path that a library can open: the file itself if it is local, else a temporary copy of bounded size.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import RawVolume
@@ -10,26 +11,35 @@ from medvision.transforms.readers.dicom import read_dicom
 from medvision.transforms.readers.film import read_film
 from medvision.transforms.readers.hdf5 import read_hdf5
 from medvision.transforms.readers.itk import read_itk
-from medvision.transforms.readers.nifti import read_nifti
+from medvision.transforms.readers.nifti import NiftiFile
 from medvision.transforms.readers.opened import Opened
 
 Reader = Callable[[Opened], RawVolume]
 """Takes a source and returns its voxels as stored; raises DataFault for what is wrong with the source."""
 
 
-def _read_plain_nifti(opened: Opened) -> RawVolume:
-    with opened.stream() as stream:
-        return read_nifti(stream, opened.source.size, compressed=False)
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 
-def _read_gzip_nifti(opened: Opened) -> RawVolume:
-    with opened.stream() as stream:
-        return read_nifti(stream, opened.source.size, compressed=True)
+def is_nifti(path: str) -> bool:
+    return path.lower().endswith(NIFTI_SUFFIXES)
+
+
+@contextmanager
+def open_nifti(opened: Opened, whole: bool = True) -> Iterator[NiftiFile]:
+    """A NIfTI source behind its header; with `whole`, the file is hashed to its end on leaving."""
+    with opened.stream() if whole else opened.start() as stream:
+        yield NiftiFile(stream, opened.source.size, opened.source.path.lower().endswith(".gz"))
+
+
+def _read_nifti(opened: Opened) -> RawVolume:
+    with open_nifti(opened) as file:
+        return file.volume()
 
 
 READERS: dict[str, Reader] = {
-    ".nii.gz": _read_gzip_nifti,
-    ".nii": _read_plain_nifti,
+    ".nii.gz": _read_nifti,
+    ".nii": _read_nifti,
     ".mha": read_itk,
     ".mhd": read_itk,
     ".nrrd": read_itk,
