@@ -1,6 +1,7 @@
 """Slow, obvious measures of a slice, label by label and pixel by pixel, to hold the fast ones against."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -63,6 +64,33 @@ def segment_rows(
         }
         segments[label]["instances"].append(instance)
     return list(segments.values())
+
+
+def parts_of(mask: np.ndarray, corners: bool) -> tuple[np.ndarray, list[list[int]]]:
+    """Numbers of the parts of a bool mask, and [count, start row and column, stop row and column, first column]."""
+    numbers, count = ndimage.label(mask, np.ones((3, 3)) if corners else None)
+    parts = []
+    for number in range(1, count + 1):
+        pixels = np.argwhere(numbers == number)  # in raster order
+        parts.append([len(pixels), *pixels.min(axis=0).tolist(), *(pixels.max(axis=0) + 1).tolist(), int(pixels[0, 1])])
+    return numbers, parts
+
+
+def runs_of(mask: np.ndarray) -> list[int]:
+    """Run lengths of a bool mask read row by row, background first."""
+    runs = [(value, len(list(run))) for value, run in groupby(mask.ravel().tolist())]
+    return [0] * runs[0][0] + [length for _, length in runs]
+
+
+def extents_of(ids: np.ndarray) -> tuple[list[list[int]], tuple[list[list[int]], ...]]:
+    """Box of each solid of a numbered volume, and box of what each slice across each axis shows."""
+
+    def box(inside: np.ndarray) -> list[int]:
+        found = np.argwhere(inside)
+        return [*found.min(axis=0).tolist(), *(found.max(axis=0) + 1).tolist()] if len(found) else [0] * 4
+
+    slices = tuple([box(SLICE_OF[dim](ids, i) > 0) for i in range(ids.shape[dim])] for dim in range(3))
+    return [box(ids == number) for number in range(1, int(ids.max(initial=0)) + 1)], slices
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from medvision.schemas.dataset import LesionTask
-from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, LESION, PAIR_F64, PAIR_U16, SEGMENT
+from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, PAIR_F64, PAIR_U16, SEGMENT
 from medvision.schemas.rules import Rules
 from medvision.transforms.components import label_slices
 from medvision.transforms.conics import Ellipse, Frame
 from medvision.transforms.geometry import slice_axes
 from medvision.transforms.label_runs import MaskRuns
+from medvision.transforms.lesion_columns import ShownLesion, lesion_array
 from medvision.transforms.lesion_volumes import LesionVolume
 from medvision.transforms.lesions import measure_clusters
 from medvision.transforms.runs import run_lengths
@@ -98,33 +99,26 @@ def lesions_column(
         volumes: Lesions of each task by its number, for those whose target the mask shows.
         frame: Size and pixel sizes of the plane's slices.
     """
-    found: dict[int, list[dict[str, object]]] = {}
+    found: list[ShownLesion] = []
     stack = np.moveaxis(mask, plane.slice_dim, 0)
     for task in sorted(tasks, key=lambda task: task.number):
         table = plane.components[plane.components[:, 1] == task.target]
-        for group in np.split(table, _group_starts(table[:, :1])[1:]) if len(table) else []:
-            index = int(group[0, 0])
-            low, high = group[:, 3:5].min(axis=0), group[:, 5:7].max(axis=0) + 1
-            crop = stack[index, low[0] : high[0], low[1] : high[1]] == task.target
-            axes = measure_clusters(crop, (int(low[0]), int(low[1])), frame, rules)
+        if not len(table):
+            continue
+        starts = _group_starts(table[:, :1])
+        low = np.minimum.reduceat(table[:, 3:5], starts)
+        high = np.maximum.reduceat(table[:, 5:7], starts) + 1
+        boxes = np.column_stack([table[starts, 0], low, high]).tolist()
+        for index, top, left, bottom, right in boxes:
+            crop = np.ascontiguousarray(stack[index, top:bottom, left:right] == task.target)
+            origin_rc, size_rc = (top, left), (bottom - top, right - left)
+            axes = measure_clusters(crop, origin_rc, frame, rules)
             volume = volumes[task.number]
             regions = volume.regions(plane.slice_dim, index)
-            found.setdefault(index, []).append(
-                {
-                    "lesion_task": task.number,
-                    "label": task.target,
-                    "name": names.get(task.target, ""),
-                    "lesion_kind": task.kind,
-                    "n_total_clusters": axes.clusters,
-                    "ellipses": [ellipse_row(ellipse) for ellipse in axes.ellipses],
-                    "regions": [volume.region_row(region, plane.slice_dim, index) for region in regions],
-                    "flags": list(axes.flags),
-                    "origin_rc": low.tolist(),
-                    "size_rc": list(crop.shape),
-                    "runs": run_lengths(crop),
-                }
-            )
-    return pa.array([found.get(int(index), []) for index in plane.slice_idx], pa.list_(LESION))
+            found.append(ShownLesion(task, volume, index, axes, regions, origin_rc, size_rc, run_lengths(crop)))
+    found.sort(key=lambda lesion: lesion.slice_idx)  # stable: of a slice, tasks stay in order
+    starts = np.searchsorted([lesion.slice_idx for lesion in found], plane.slice_idx)
+    return pa.ListArray.from_arrays(_offsets(starts, len(found)), lesion_array(found, plane.slice_dim, names))
 
 
 def pair_column(first: np.ndarray, second: np.ndarray, kind: pa.DataType) -> pa.ListArray:

@@ -6,12 +6,14 @@ this, and a column of this definition must too. What else a version did, right o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from medvision.schemas.rules import Rules
+from medvision.transforms.shapes.ties import is_less, lower_first
 
 Point = tuple[float, float]
 Ends = tuple[Point, Point]
@@ -75,7 +77,7 @@ def fit_conic(
     cv2.setRNGSeed(0)  # the fit shakes points that fix no conic by random offsets: the same ones each time
     (x, y), (width, height), angle = cv2.fitEllipse((points_xy * np.array(scale_xy)).astype(np.float32))
     fitted, axes = (x, y), (width, height)
-    if not np.isfinite([*fitted, *axes, angle]).all():
+    if not all(map(math.isfinite, (x, y, width, height, angle))):
         return None, frozenset()
     if _is_guarded(cluster.shape, axes, frame.pixel_mm, rules):
         return None, frozenset()
@@ -94,33 +96,30 @@ def fit_conic(
     if rules.conic_length == "rounded_ends":
         ellipse = _rounded(ellipse, frame.mask_pixel_mm)
         flags.add(ENDS_ROUNDED)
-    if _under(ellipse.major_mm, ellipse.minor_mm):
+    if is_less(ellipse.major_mm, ellipse.minor_mm):
         flags.add(AXES_EXCHANGED)
     return ellipse, frozenset(flags)
 
 
 def _is_guarded(shape_rc: tuple[int, ...], axes: Point, pixel_mm: tuple[float, float], rules: Rules) -> bool:
     floor_mm = max(rules.conic_floor_mm, rules.conic_floor_pixels * max(pixel_mm))
-    if _under(max(axes), floor_mm) or _under(min(axes), rules.conic_min_minor_pixels * min(pixel_mm)):
+    if is_less(max(axes), floor_mm) or is_less(min(axes), rules.conic_min_minor_pixels * min(pixel_mm)):
         return True
+    if rules.conic_runaway <= 0:
+        return False
     diagonal_mm = float(np.hypot(shape_rc[0] * pixel_mm[0], shape_rc[1] * pixel_mm[1]))
-    return rules.conic_runaway > 0 and _under(rules.conic_runaway * diagonal_mm, max(axes))
-
-
-def _under(value_mm: float, limit_mm: float) -> bool:
-    """value < limit, decided on numbers rounded to 1e-9 so that the last bits of a CPU never decide."""
-    return round(value_mm, 9) < round(limit_mm, 9)
+    return is_less(rules.conic_runaway * diagonal_mm, max(axes))
 
 
 def _outline_xy(cluster: np.ndarray, origin_rc: tuple[int, int]) -> np.ndarray:
-    """(points, 2) outer outline in (column, row) pixels of the slice, as cv2 walks it."""
+    """(points, 2) int32 outer outline in (column, row) pixels of the slice, as cv2 walks it."""
     contours, _ = cv2.findContours(
         np.ascontiguousarray(cluster, dtype=np.uint8),
         cv2.RETR_EXTERNAL,
         cv2.CHAIN_APPROX_NONE,
         offset=(origin_rc[1], origin_rc[0]),
     )
-    return contours[0].reshape(-1, 2).astype(np.float64)
+    return contours[0][:, 0]
 
 
 def _paired_ends(
@@ -153,13 +152,10 @@ def _direction(angle_deg: float) -> Point:
 
 def _ends(center_xy: Point, half: float, direction_xy: Point, unit_xy: Point) -> Ends:
     """Both ends of an axis in (row, column) pixels, the larger first."""
-    ends = []
-    for sign in (1.0, -1.0):
-        x, y = (c + sign * half * d for c, d in zip(center_xy, direction_xy, strict=True))
-        ends.append((y / unit_xy[1], x / unit_xy[0]))
-    # Rounded: the ends of an axis along the columns lie on one row, but for the last bits of the cosine.
-    first, second = (tuple(round(coordinate, 9) for coordinate in end) for end in ends)
-    return (ends[0], ends[1]) if first >= second else (ends[1], ends[0])
+    (x, y), (along_x, along_y) = center_xy, (half * direction_xy[0], half * direction_xy[1])
+    first = ((y + along_y) / unit_xy[1], (x + along_x) / unit_xy[0])
+    second = ((y - along_y) / unit_xy[1], (x - along_x) / unit_xy[0])
+    return lower_first(first, second)
 
 
 def _length(ends: Ends) -> float:

@@ -12,10 +12,13 @@ from scipy import ndimage
 
 from medvision.schemas.volume import Grid
 from medvision.transforms.columns import in_plane
+from medvision.transforms.components import label_volume
 from medvision.transforms.geometry import slice_axes
+from medvision.transforms.label_runs import find_runs
 from medvision.transforms.regions import Region, measure_regions
 from medvision.transforms.shapes.chords import Chord
 from medvision.transforms.shapes.edges import face_midpoints
+from medvision.transforms.shapes.extents import solid_extents
 from medvision.transforms.shapes.feret import max_feret
 from medvision.transforms.shapes.moments import ellipsoid_axes
 
@@ -46,8 +49,9 @@ class LesionVolume:
     def acquired(self) -> dict[int, list[Region]]:
         """Regions, with diameters, of each acquisition slice that shows a lesion."""
         low = self.origin_xyz[self.acquisition_dim]
-        shown = np.flatnonzero(self.ids.any(axis=slice_axes(self.acquisition_dim))) + low
-        return {int(index): self._measured(self.acquisition_dim, int(index), True) for index in shown}
+        boxes = self._extents[1][self.acquisition_dim]
+        shown = [index for index, box in enumerate(boxes, start=low) if box[2]]
+        return {index: self._measured(self.acquisition_dim, index, True) for index in shown}
 
     def regions(self, slice_dim: int, slice_idx: int) -> list[Region]:
         """Regions of one slice; with diameters on the acquisition plane."""
@@ -61,7 +65,7 @@ class LesionVolume:
         for index, regions in sorted(self.acquired.items()):
             for region in regions:
                 on_slices[region.lesion_id].append((index, region))
-        boxes = ndimage.find_objects(self.ids)
+        boxes = self._extents[0]
         return [self._row(lesion_id, box, on_slices[lesion_id]) for lesion_id, box in enumerate(boxes)]
 
     def chord(self, chord: Chord | None, slice_dim: int, slice_idx: int) -> dict[str, Any] | None:
@@ -92,18 +96,32 @@ class LesionVolume:
         }
 
     def _measured(self, slice_dim: int, slice_idx: int, diameters: bool) -> list[Region]:
-        ids = np.take(self.ids, slice_idx - self.origin_xyz[slice_dim], axis=slice_dim)
-        spacing_mm = in_plane(self.grid.affine_spacing_xyz_mm, slice_dim)
-        rows, columns = (np.flatnonzero(ids.any(axis=axis)) for axis in (1, 0))
-        crop = ids[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        place = slice_idx - self.origin_xyz[slice_dim]
+        top, left, bottom, right = self._extents[1][slice_dim][place]
+        crop = self._stacks[slice_dim][place, top:bottom, left:right]
         first = in_plane(self.origin_xyz, slice_dim)
-        origin = (int(first[0]) + int(rows[0]), int(first[1]) + int(columns[0]))
-        return measure_regions(crop > 0, crop - 1, origin, spacing_mm, self.kind, diameters)
+        origin = (int(first[0]) + top, int(first[1]) + left)
+        spacing_mm = in_plane(self._spacing_xyz_mm, slice_dim)
+        return measure_regions(crop, origin, spacing_mm, self.kind, diameters)
 
-    def _row(self, lesion_id: int, box: tuple[slice, ...], on_slices: list[tuple[int, Region]]) -> dict[str, Any]:
-        mask = self.ids[box] == lesion_id + 1
-        spacing_mm = self.grid.affine_spacing_xyz_mm
-        start = [side.start + first for side, first in zip(box, self.origin_xyz, strict=True)]
+    @cached_property
+    def _extents(self) -> tuple[list[list[int]], tuple[list[list[int]], ...]]:
+        """Boxes within `ids`: see `solid_extents`."""
+        return solid_extents(self.ids)
+
+    @cached_property
+    def _stacks(self) -> tuple[np.ndarray, ...]:
+        """Views of `ids` as slices across each axis."""
+        return tuple(np.moveaxis(self.ids, dim, 0) for dim in range(3))
+
+    @cached_property
+    def _spacing_xyz_mm(self) -> tuple[float, float, float]:
+        return self.grid.affine_spacing_xyz_mm
+
+    def _row(self, lesion_id: int, box: list[int], on_slices: list[tuple[int, Region]]) -> dict[str, Any]:
+        (x0, y0, z0, x1, y1, z1), spacing_mm = box, self._spacing_xyz_mm
+        mask = self.ids[x0:x1, y0:y1, z0:z1] == lesion_id + 1
+        start = [low + first for low, first in zip(box[:3], self.origin_xyz, strict=True)]
         voxels = np.argwhere(mask)
         count = len(voxels)
         moments = ellipsoid_axes(voxels * np.array(spacing_mm), spacing_mm)
@@ -154,11 +172,19 @@ def _longest_first(found: tuple[int, Region]) -> tuple[float, int]:
     return (round(region.longest.length_mm, 9) if region.longest else 0.0), -index
 
 
-def lesion_volume(mask: np.ndarray, target: int, grid: Grid, acquisition_dim: int, kind: str) -> LesionVolume | None:
-    """The lesions of one label of a (x, y, z) mask, None where it is absent."""
-    boxes = ndimage.find_objects((mask == target).view(np.uint8))
-    if not boxes:
+def lesion_volume(
+    mask: np.ndarray, target: int, grid: Grid, acquisition_dim: int, kind: str, components: np.ndarray | None = None
+) -> LesionVolume | None:
+    """The lesions of one label of a (x, y, z) mask, None where it is absent.
+
+    Args:
+        components: Table of `label_volume` with corners, where it is known: nothing outside the label's box is read.
+    """
+    known = label_volume(find_runs(mask), corners=True) if components is None else components
+    lesions = known[known[:, 0] == target]
+    if not len(lesions):
         return None
-    ids, _ = ndimage.label(mask[boxes[0]] == target, CORNERS)
-    origin = (boxes[0][0].start, boxes[0][1].start, boxes[0][2].start)
-    return LesionVolume(grid, acquisition_dim, kind, origin, ids)
+    low, high = lesions[:, 2:5].min(axis=0).tolist(), (lesions[:, 5:8].max(axis=0) + 1).tolist()
+    inside = mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]] == target
+    ids = ndimage.label(inside, CORNERS)[0] if len(lesions) > 1 else np.ascontiguousarray(inside, dtype=np.int32)
+    return LesionVolume(grid, acquisition_dim, kind, (low[0], low[1], low[2]), ids)

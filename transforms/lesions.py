@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from medvision.schemas.rules import Rules
 from medvision.transforms.conics import Ellipse, Frame, fit_conic
+from medvision.transforms.shapes.parts import label_parts
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,16 @@ def measure_clusters(target: np.ndarray, origin_rc: tuple[int, int], frame: Fram
         frame: The slice.
         rules: `lesion_min_pixels` and the `conic_*` switches.
     """
-    labelled, count = ndimage.label(target)
-    boxes = ndimage.find_objects(labelled)
-    sizes = np.bincount(labelled.ravel(), minlength=count + 1)[1:]
+    numbers, parts = label_parts(target, corners=False)
     kept: list[Ellipse] = []
     flags: set[str] = set()
-    for index in np.argsort(-sizes, kind="stable"):
-        if sizes[index] < rules.lesion_min_pixels:
+    for count, number in sorted((-part[0], number) for number, part in enumerate(parts, start=1)):
+        if -count < rules.lesion_min_pixels:
             break
-        rows, columns = boxes[index]
-        cluster = labelled[rows, columns] == index + 1
-        ellipse, marks = fit_conic(cluster, (origin_rc[0] + rows.start, origin_rc[1] + columns.start), frame, rules)
+        _, top, left, bottom, right, _ = parts[number - 1]
+        cluster = numbers[top:bottom, left:right] == number
+        ellipse, marks = fit_conic(cluster, (origin_rc[0] + top, origin_rc[1] + left), frame, rules)
         flags |= marks
         if ellipse is not None:
             kept.append(ellipse)
-    return LesionAxes(count, tuple(kept), tuple(sorted(flags)))
+    return LesionAxes(len(parts), tuple(kept), tuple(sorted(flags)))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from medvision.transforms.shapes.chords import Chord, raster_mm, recist_chords
 from medvision.transforms.shapes.edges import edge_midpoints
 from medvision.transforms.shapes.feret import max_feret
 from medvision.transforms.shapes.moments import region_moments
+from medvision.transforms.shapes.parts import label_parts
+from medvision.transforms.shapes.ties import is_less, lower_first
 
-CORNERS = np.ones((3, 3), bool)
 COARSE_PIXELS = 3.0
 COARSE = "coarse_raster"
 """The minor axis spans fewer than COARSE_PIXELS pixels: what is measured is a matter of where pixels fell."""
@@ -52,13 +52,13 @@ class Region:
 
 
 def measure_regions(
-    target: np.ndarray, ids: np.ndarray, origin_rc: tuple[int, int], spacing_rc_mm: Pair, kind: str, diameters: bool
+    ids: np.ndarray, origin_rc: tuple[int, int], spacing_rc_mm: Pair, kind: str, diameters: bool
 ) -> list[Region]:
     """Measure every region of a lesion on a slice.
 
     Args:
-        target: (rows, columns) bool crop that holds all pixels of the lesion on this slice.
-        ids: Number of the 3D lesion of each of its pixels.
+        ids: (rows, columns) crop that holds all pixels of the lesion on this slice: 0 for background, else the number
+            of the 3D lesion plus 1.
         origin_rc: Row and column of the crop's first pixel in the slice.
         spacing_rc_mm: Pixel size along rows and columns.
         kind: "mass" or "node".
@@ -67,13 +67,12 @@ def measure_regions(
     Returns:
         Regions in order of falling pixel count, ties in raster order.
     """
-    labelled, _ = ndimage.label(target, CORNERS)
+    numbers, parts = label_parts(ids > 0, corners=True)
     regions = []
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labelled), start=1):
-        mask = labelled[rows, columns] == number
-        lesion_id = int(ids[rows, columns][mask][0])
-        corner = (origin_rc[0] + rows.start, origin_rc[1] + columns.start)
-        regions.append(measure_region(mask, lesion_id, corner, spacing_rc_mm, kind, diameters))
+    for number, (_, top, left, bottom, right, first) in enumerate(parts, start=1):
+        mask = numbers[top:bottom, left:right] == number
+        corner = (origin_rc[0] + top, origin_rc[1] + left)
+        regions.append(measure_region(mask, int(ids[top, first]) - 1, corner, spacing_rc_mm, kind, diameters))
     return sorted(regions, key=lambda region: -region.pixel_count)
 
 
@@ -90,7 +89,7 @@ def measure_region(
     longest, perpendicular = recist_chords(mask, origin_rc, spacing_rc_mm) if diameters else (None, None)
     measure = perpendicular or minor if kind == "node" else longest or major
     count = moments.pixel_count
-    coarse = round(minor.length_mm, 9) < round(COARSE_PIXELS * raster_mm(minor, spacing_rc_mm), 9)
+    coarse = is_less(minor.length_mm, COARSE_PIXELS * raster_mm(minor, spacing_rc_mm))
     return Region(
         lesion_id=lesion_id,
         pixel_count=count,
@@ -109,18 +108,13 @@ def measure_region(
 
 
 def _axis(center_rc: Pair, length_mm: float, direction_rc_mm: tuple[float, ...], spacing_rc_mm: Pair) -> Chord:
-    half = [length_mm / 2 * d / mm for d, mm in zip(direction_rc_mm, spacing_rc_mm, strict=True)]
-    ends = [(center_rc[0] + sign * half[0], center_rc[1] + sign * half[1]) for sign in (1.0, -1.0)]
-    return _ordered(length_mm, ends[0], ends[1])
+    row = length_mm / 2 * direction_rc_mm[0] / spacing_rc_mm[0]
+    column = length_mm / 2 * direction_rc_mm[1] / spacing_rc_mm[1]
+    first, second = (center_rc[0] + row, center_rc[1] + column), (center_rc[0] - row, center_rc[1] - column)
+    return Chord(length_mm, *lower_first(first, second))
 
 
 def _feret(mask: np.ndarray, origin_rc: tuple[int, int], spacing_rc_mm: Pair) -> Chord:
     length_mm, first, second = max_feret(edge_midpoints(mask), spacing_rc_mm)
     ends = [(origin_rc[0] + point[0] / 2, origin_rc[1] + point[1] / 2) for point in (first, second)]
-    return _ordered(length_mm, ends[0], ends[1])
-
-
-def _ordered(length_mm: float, first: Pair, second: Pair) -> Chord:
-    """The end with the larger row (tie: column) first; last bits do not decide."""
-    a, b = (tuple(round(value, 9) for value in end) for end in (first, second))
-    return Chord(length_mm, first, second) if a >= b else Chord(length_mm, second, first)
+    return Chord(length_mm, *lower_first(ends[0], ends[1]))

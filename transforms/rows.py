@@ -81,8 +81,10 @@ def lesion_volumes(labels: CaseLabels, image: CaseImage, dataset: Dataset) -> Le
             raise DataFault("labels", "too_many_components", limit=MAX_REGIONS)
     grid, data = labels.mask.volume.grid, labels.mask.volume.data
     dim = _acquisition_dim(labels, dataset)
+    lesions = labels.structures[1]
     found = {
-        task.number: lesion_volume(data, task.target, grid, dim, task.kind) for task in dataset.lesions_of(image.task)
+        task.number: lesion_volume(data, task.target, grid, dim, task.kind, lesions)
+        for task in dataset.lesions_of(image.task)
     }
     return {number: volume for number, volume in found.items() if volume is not None}
 

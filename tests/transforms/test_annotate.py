@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniature import ellipsoid
-from twins import SLICE_OF, fit_clusters, segment_rows
+from twins import SLICE_OF, fit_clusters, runs_of, segment_rows
 
 from medvision.schemas.dataset import LesionTask
 from medvision.schemas.rows import LESION, PAIR_F64, PAIR_U16, SEGMENT
 from medvision.schemas.rules import RULES
 from medvision.schemas.volume import Grid
-from medvision.transforms.annotate import lesions_column, pair_column, segments_column, survey_plane
+from medvision.transforms.annotate import ellipse_row, lesions_column, pair_column, segments_column, survey_plane
 from medvision.transforms.conics import Frame
 from medvision.transforms.label_runs import find_runs
 from medvision.transforms.lesion_volumes import lesion_volume
+from medvision.transforms.lesions import measure_clusters
 
 NAMES = {1: "liver", 2: "cancer", 9: "never there"}
 SPACING_MM = (0.7421875, 3.1)
@@ -169,6 +170,32 @@ def test_lesions_match_the_slow_reading_on_every_plane(slice_dim):
                 keys = ("center_rc", "major_end_rc", "major_start_rc", "minor_end_rc", "minor_start_rc")
                 np.testing.assert_allclose([ellipse[key] for key in keys], fit.points_rc, atol=1e-9)
     assert kinds >= {(), (5,), (2, 5)}
+
+
+@pytest.mark.parametrize("slice_dim", [0, 1, 2])
+def test_lesion_columns_are_the_rows_of_each_region_and_ellipse(slice_dim):
+    """Two tasks and several regions a slice; off the acquisition plane diameters are null."""
+    mask = lesion_mask()
+    tasks = [LesionTask(5, 3, 2), LesionTask(2, 3, 7, kind="node")]
+    affine = np.array([[0.1, 0.9, 0.2, -7.0], [1.1, -0.2, 0.3, 5.5], [0.0, 0.4, 2.9, 1.25], [0.0, 0.0, 0.0, 1.0]])
+    space = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), affine, (1.0, 1.0, 1.0), "RAS")
+    found = {task.number: lesion_volume(mask, task.target, space, 2, task.kind) for task in tasks}
+    volumes = {number: volume for number, volume in found.items() if volume}
+    plane = survey_plane(mask, slice_dim)
+    frame = Frame(plane.shape_rc, SPACING_MM, SPACING_MM)
+    column = lesions_column(mask, plane, tasks, volumes, frame, NAMES, RULE)
+    for index, lesions in zip(plane.slice_idx.tolist(), column.to_pylist(), strict=True):
+        for lesion in lesions:
+            volume = volumes[lesion["lesion_task"]]
+            regions = volume.regions(slice_dim, index)
+            assert lesion["regions"] == [volume.region_row(region, slice_dim, index) for region in regions]
+            target = SLICE_OF[slice_dim](mask, index) == lesion["label"]
+            (top, left), (rows, columns) = lesion["origin_rc"], lesion["size_rc"]
+            crop = target[top : top + rows, left : left + columns]
+            axes = measure_clusters(crop, (top, left), frame, RULE)
+            assert lesion["ellipses"] == [ellipse_row(ellipse) for ellipse in axes.ellipses]
+            assert lesion["runs"] == runs_of(crop)
+            assert crop.sum() == target.sum()
 
 
 def test_slices_without_the_target_have_empty_lists():

@@ -24,10 +24,7 @@ def edge_midpoints(mask: np.ndarray) -> np.ndarray:
     """
     if mask.ndim != 2:
         raise ValueError(f"edges want a mask of (rows, columns), got shape {mask.shape}")
-    pixels = np.ascontiguousarray(mask, dtype=np.bool_)
-    found = np.empty((_edges(pixels, np.empty((0, 2), np.int64)), 2), np.int64)
-    _edges(pixels, found)
-    return found
+    return _found_edges(np.ascontiguousarray(mask, dtype=np.bool_))
 
 
 def face_midpoints(mask: np.ndarray) -> np.ndarray:
@@ -79,6 +76,13 @@ def _edges(mask: np.ndarray, found: np.ndarray) -> int:
                     count += 1
                 left = right
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _found_edges(mask: np.ndarray) -> np.ndarray:
+    found = np.empty((_edges(mask, np.empty((0, 2), np.int64)), 2), np.int64)
+    _edges(mask, found)
+    return found
 
 
 @numba.njit(cache=True, nogil=True)

@@ -19,9 +19,9 @@ def eigen_axes(matrix: Matrix) -> tuple[Vector, tuple[Vector, ...]]:
         matrix: Symmetric, 2 x 2 (closed form) or 3 x 3 (cyclic Jacobi rotations).
     """
     values, vectors = _two(matrix) if len(matrix) == 2 else _jacobi(matrix)
-    largest = max(abs(value) for value in values) or 1.0
+    largest = max(map(abs, values)) or 1.0
     order = sorted(range(len(values)), key=lambda k: -round(values[k] / largest / EQUAL))  # stable
-    falling = sorted((max(value, 0.0) for value in values), reverse=True)
+    falling = sorted([max(value, 0.0) for value in values], reverse=True)
     return tuple(falling), tuple(_upright(vectors[k]) for k in order)
 
 

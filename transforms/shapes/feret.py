@@ -37,13 +37,15 @@ def max_feret(points: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, H
     ordered = _ordered(points, (2, 3))
     axes = ordered.shape[1]
     corners = convex_hull(ordered) if axes == 2 else ordered
-    solid, half_mm = np.zeros((len(corners), 3), np.int64), np.zeros(3)
-    solid[:, :axes], half_mm[:axes] = corners, np.array(spacing_mm, np.float64) / 2
-    grouped, starts = _grouped(solid, half_mm)
-    pair = _farthest_pair(grouped, starts, half_mm)
-    end, start = sorted(tuple(int(value) for value in grouped[index, :axes]) for index in pair)
-    steps = [(a - b) * float(mm) for a, b, mm in zip(start, end, half_mm, strict=False)]
-    return math.sqrt(sum(step * step for step in steps)), start, end
+    solid, half_mm = np.zeros((len(corners), 3), np.int64), [float(mm) / 2 for mm in spacing_mm]
+    solid[:, :axes] = corners
+    half = np.array([*half_mm, 0.0][:3])
+    grouped, starts = _grouped(solid, half)
+    first, second = _farthest_pair(grouped, starts, half)
+    one, other = tuple(grouped[first, :axes].tolist()), tuple(grouped[second, :axes].tolist())
+    end, start = (one, other) if one <= other else (other, one)
+    steps = [(a - b) * mm for a, b, mm in zip(start, end, half_mm, strict=False)]
+    return math.sqrt(sum([step * step for step in steps])), start, end
 
 
 def min_feret(points: np.ndarray, spacing_rc_mm: tuple[float, float]) -> tuple[float, tuple[float, float]]:
