@@ -90,7 +90,7 @@ def inflate(path: Path) -> np.ndarray:
 
 def _pictures(content: np.ndarray, image: FloorImage) -> Iterator[bytes]:
     stack = content[VOXEL_OFFSET:].view(image.dtype).reshape(image.shape[::-1])  # the file's axes 2, 1, 0
-    if image.step == 1.0:
+    if image.step == 1.0 and image.dtype.kind in "iu" and image.dtype.itemsize == 2:
         codes = np.subtract(stack, int(image.low), dtype=image.dtype).view(np.uint16).byteswap()
     else:
         codes = (
