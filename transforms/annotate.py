@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from medvision.schemas.dataset import LesionTask
-from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, PAIR_F64, PAIR_U16, SEGMENT
+from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, PAIR_U16, SEGMENT
 from medvision.schemas.rules import Rules
 from medvision.transforms.components import label_slices
 from medvision.transforms.conics import Ellipse, Frame
@@ -66,21 +66,20 @@ def segments_column(
     starts = _group_starts(table[:, :2])
     labels = table[starts, 1]
     counts = np.add.reduceat(table[:, 2], starts)
+    instances = plane.instances
+    instance_starts = _group_starts(instances[:, :2])
     segments = pa.StructArray.from_arrays(
         [
-            pa.array(labels, pa.uint16()),
-            _names(labels, names),
-            pa.array(counts, pa.uint32()),
-            pa.array(counts * (spacing_rc_mm[0] * spacing_rc_mm[1]), pa.float64()),
+            pa.array(labels.astype(np.uint16)),
+            pa.array([names.get(label, "") for label in labels.tolist()], pa.string()),
+            pa.array(counts.astype(np.uint32)),
+            pa.array(counts * (spacing_rc_mm[0] * spacing_rc_mm[1])),
             pa.ListArray.from_arrays(_offsets(starts, len(table)), _boxes(plane, spacing_rc_mm)),
-            pa.ListArray.from_arrays(
-                _offsets(_group_starts(plane.instances[:, :2]), len(plane.instances)), _instances(plane, exact_rc_mm)
-            ),
+            pa.ListArray.from_arrays(_offsets(instance_starts, len(instances)), _instances(plane, exact_rc_mm)),
         ],
         fields=list(SEGMENT),
     )
-    slice_starts = _group_starts(table[starts, :1])
-    return pa.ListArray.from_arrays(_offsets(slice_starts, len(starts)), segments)
+    return pa.ListArray.from_arrays(_offsets(_group_starts(table[starts, :1]), len(starts)), segments)
 
 
 def lesions_column(
@@ -123,40 +122,51 @@ def lesions_column(
 
 def pair_column(first: np.ndarray, second: np.ndarray, kind: pa.DataType) -> pa.ListArray:
     """Lists [first[i], second[i]] of type PAIR_U16 or PAIR_F64."""
-    flat = np.stack([first, second], axis=1).reshape(-1)
-    offsets = np.arange(0, 2 * len(first) + 1, 2, dtype=np.int32)
-    return pa.ListArray.from_arrays(offsets, pa.array(flat, kind.value_type))
+    flat = np.empty((len(first), 2), np.uint16 if kind == PAIR_U16 else np.float64)
+    flat[:, 0], flat[:, 1] = first, second
+    return _pairs(flat, _pair_offsets(len(first)))
 
 
 def _boxes(plane: PlaneLabels, spacing_rc_mm: Spacing) -> pa.StructArray:
     table = plane.components
-    low, high = table[:, 3:5], table[:, 5:7]
+    corners = table[:, 3:7].astype(np.uint16)  # `height` and `width` of the rows hold them in range
+    low, high = corners[:, :2], corners[:, 2:]
+    center = (table[:, 3:5] + table[:, 5:7]) // 2
     size = high - low + 1
-    center = (low + high) // 2
+    offsets = _pair_offsets(len(table))
     columns = [
-        pair_column(low[:, 0], low[:, 1], PAIR_U16),
-        pair_column(high[:, 0], high[:, 1], PAIR_U16),
-        pair_column(center[:, 0], center[:, 1], PAIR_U16),
-        pair_column(size[:, 0], size[:, 1], PAIR_U16),
-        pair_column(size[:, 0] * spacing_rc_mm[0], size[:, 1] * spacing_rc_mm[1], PAIR_F64),
-        pa.array(table[:, 2], pa.uint32()),
-        pa.array(table[:, 2] / (plane.shape_rc[0] * plane.shape_rc[1]), pa.float64()),
+        _pairs(low, offsets),
+        _pairs(high, offsets),
+        _pairs(center.astype(np.uint16), offsets),
+        _pairs(size, offsets),
+        _pairs(size * np.array(spacing_rc_mm), offsets),
+        pa.array(table[:, 2].astype(np.uint32)),
+        pa.array(table[:, 2] / (plane.shape_rc[0] * plane.shape_rc[1])),
     ]
     return pa.StructArray.from_arrays(columns, fields=list(BOX))
 
 
 def _instances(plane: PlaneLabels, spacing_rc_mm: Spacing) -> pa.StructArray:
     table = plane.instances
-    start, stop = table[:, 3:5], table[:, 5:7] + 1
+    start, stop = table[:, 3:5].astype(np.uint16), (table[:, 5:7] + 1).astype(np.uint16)
+    offsets = _pair_offsets(len(table))
     columns = [
-        pair_column(start[:, 0], start[:, 1], PAIR_U16),
-        pair_column(stop[:, 0], stop[:, 1], PAIR_U16),
-        pair_column(start[:, 0] * spacing_rc_mm[0], start[:, 1] * spacing_rc_mm[1], PAIR_F64),
-        pair_column(stop[:, 0] * spacing_rc_mm[0], stop[:, 1] * spacing_rc_mm[1], PAIR_F64),
-        pa.array(table[:, 2], pa.uint32()),
-        pa.array(table[:, 2] * (spacing_rc_mm[0] * spacing_rc_mm[1]), pa.float64()),
+        _pairs(start, offsets),
+        _pairs(stop, offsets),
+        _pairs(start * np.array(spacing_rc_mm), offsets),
+        _pairs(stop * np.array(spacing_rc_mm), offsets),
+        pa.array(table[:, 2].astype(np.uint32)),
+        pa.array(table[:, 2] * (spacing_rc_mm[0] * spacing_rc_mm[1])),
     ]
     return pa.StructArray.from_arrays(columns, fields=list(INSTANCE))
+
+
+def _pairs(values: np.ndarray, offsets: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)))
+
+
+def _pair_offsets(count: int) -> pa.Array:
+    return pa.array(np.arange(0, 2 * count + 1, 2, dtype=np.int32))
 
 
 def ellipse_row(ellipse: Ellipse) -> dict[str, object]:
@@ -171,11 +181,6 @@ def ellipse_row(ellipse: Ellipse) -> dict[str, object]:
     return {field.name: value for field, value in zip(ELLIPSE, values, strict=True)}
 
 
-def _names(labels: np.ndarray, names: dict[int, str]) -> pa.Array:
-    distinct, inverse = np.unique(labels, return_inverse=True)
-    return pa.array([names.get(int(label), "") for label in distinct], pa.string()).take(pa.array(inverse))
-
-
 def _group_starts(keys: np.ndarray) -> np.ndarray:
     """First row of each run of equal keys in a sorted (rows, columns) table."""
     if not len(keys):
@@ -183,5 +188,5 @@ def _group_starts(keys: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
 
 
-def _offsets(starts: np.ndarray, total: int) -> np.ndarray:
-    return np.concatenate([starts, [total]]).astype(np.int32)
+def _offsets(starts: np.ndarray, total: int) -> pa.Array:
+    return pa.array(np.append(starts, total).astype(np.int32))

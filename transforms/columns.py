@@ -12,7 +12,7 @@ import pyarrow as pa
 from medvision.schemas.case import Case, CaseImage
 from medvision.schemas.dataset import PLANES, Dataset, LandmarkTask, Task
 from medvision.schemas.options import BuildOptions
-from medvision.schemas.rows import ANNOTATION_SCHEMA
+from medvision.schemas.rows import ANNOTATION_FIELDS, ANNOTATION_SCHEMA
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid, Volume
 from medvision.transforms.encode import Encoding, encode_slice, plan_png8, plan_png16
@@ -123,13 +123,16 @@ def volume_stem(case: Case, image: CaseImage) -> str:
     return f"{name}-t{image.task:02d}"
 
 
-def batch_of(columns: dict[str, pa.Array], constants: dict[str, object], count: int) -> pa.RecordBatch:
-    arrays = []
-    for field in ANNOTATION_SCHEMA:
-        array = columns.get(field.name)
-        if array is None:
-            value = constants[field.name]
-            value = list(value) if isinstance(value, tuple) else value
-            array = pa.array([value], field.type).take(pa.array(np.zeros(count, np.int64)))
-        arrays.append(array)
+def batch_of(columns: dict[str, pa.Array], constants: dict[str, Any], count: int) -> pa.RecordBatch:
+    """A batch of `count` rows; columns that are not given hold their constant."""
+    arrays = [
+        columns[name] if name in columns else _repeated(constants[name], kind, count)
+        for name, kind in ANNOTATION_FIELDS
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=ANNOTATION_SCHEMA)
+
+
+def _repeated(value: Any, kind: pa.DataType, count: int) -> pa.Array:
+    if pa.types.is_list(kind) and not len(value):  # a scalar of a deep type costs more than all other columns
+        return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.nulls(0, kind.value_type))
+    return pa.repeat(pa.scalar(list(value) if isinstance(value, tuple) else value, kind), count)

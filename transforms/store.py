@@ -21,15 +21,18 @@ OBJECT_STORES = {"gs", "gcs", "s3", "s3a", "abfs", "az"}
 PARTIAL = ".partial"
 """Ending of a file that is still being written."""
 LISTING_TRIES = 20
+BUFFER_BYTES = 1 << 18
+"""Small writes are hashed and passed on together: formats make thousands of a few bytes each."""
 
 
 class HashingWriter(io.RawIOBase):
-    """A write-only stream that counts and hashes what passes to `raw`."""
+    """A write-only stream that counts and hashes what passes to `raw`; `digest` knows what was flushed."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
         self.digest = hashlib.sha256()
         self.count = 0
+        self._small = bytearray()
 
     def writable(self) -> bool:
         return True
@@ -37,14 +40,27 @@ class HashingWriter(io.RawIOBase):
     def drop(self) -> None:
         """Let what is still written, by destructors of the formats, go nowhere."""
         self.raw = None
+        self._small.clear()
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        if self.raw is not None:
-            self.raw.write(view)
-        self.digest.update(view)
         self.count += len(view)
+        if len(self._small) + len(view) < BUFFER_BYTES:
+            self._small += view
+        else:
+            self.flush()
+            self._pass_on(view)
         return len(view)
+
+    def flush(self) -> None:
+        if self._small:
+            self._pass_on(self._small)
+            self._small = bytearray()
+
+    def _pass_on(self, data: memoryview | bytearray) -> None:
+        if self.raw is not None:
+            self.raw.write(data)
+        self.digest.update(data)
 
     def tell(self) -> int:
         return self.count
@@ -101,6 +117,7 @@ class Store:
             out = HashingWriter(raw)
             try:
                 yield out
+                out.flush()
             except BaseException:
                 out.drop()
                 raise

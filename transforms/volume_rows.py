@@ -75,8 +75,8 @@ def structure_rows(
     voxel_mm3 = exact_mm[0] * exact_mm[1] * exact_mm[2]
     voxels = grid.shape_xyz[0] * grid.shape_xyz[1] * grid.shape_xyz[2]
     rows = []
-    for label in np.unique(boxes[:, 0]).tolist():
-        of_label = boxes[boxes[:, 0] == label]
+    instances_of = _by_label(instances)
+    for label, of_label in _by_label(boxes).items():
         count = int(of_label[:, 1].sum())
         rows.append(
             {
@@ -85,10 +85,16 @@ def structure_rows(
                 "voxel_count": count,
                 "volume_mm3": count * voxel_mm3,
                 "boxes": [_box(record, by_rules_mm, voxels) for record in of_label.tolist()],
-                "instances": [_instance(r, exact_mm, voxel_mm3) for r in instances[instances[:, 0] == label].tolist()],
+                "instances": [_instance(r, exact_mm, voxel_mm3) for r in instances_of[label].tolist()],
             }
         )
     return rows
+
+
+def _by_label(table: np.ndarray) -> dict[int, np.ndarray]:
+    """Rows of each label of a table sorted by it."""
+    labels, starts = np.unique(table[:, 0], return_index=True)
+    return dict(zip(labels.tolist(), np.split(table, starts[1:]), strict=True)) if len(table) else {}
 
 
 def acquisition_dim(grid: Grid, physical_dims: Sequence[int]) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
@@ -17,7 +16,9 @@ from medvision.schemas.features import with_features
 from medvision.schemas.record import SOURCE_SCHEMA, ShardFile, SourceHash
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, IMAGE
 from medvision.transforms.columns import PlaneRows
+from medvision.transforms.json_rows import json_rows
 from medvision.transforms.store import HashingWriter, Store
+from medvision.transforms.tar_file import TarFile
 
 DATA_GROUP_ROWS = 100
 DATA_GROUP_BYTES = 64 << 20
@@ -29,56 +30,25 @@ class ParquetFile:
     """One Parquet file with the house's settings; footers carry the Hugging Face features."""
 
     def __init__(self, out: HashingWriter, schema: pa.Schema) -> None:
-        self.schema = with_features(schema)
         self.rows = 0
-        compression: Any = dict.fromkeys(_leaves(schema), "zstd")
-        if "image.bytes" in compression:
-            compression["image.bytes"] = "none"  # PNG does not shrink further
-        self._writer = pq.ParquetWriter(
-            out,
-            self.schema,
-            compression=compression,
-            write_page_index=True,
-            use_content_defined_chunking=True,
-        )
+        self.schema, settings = _settings(schema)
+        self._writer = pq.ParquetWriter(out, self.schema, **settings)
 
     def write(self, table: pa.Table) -> None:
         """Write a table as one row group."""
-        self._writer.write_table(table.cast(self.schema), row_group_size=max(1, table.num_rows))
+        if not table.schema.equals(self.schema):
+            table = table.cast(self.schema)
+        self._writer.write_table(table.combine_chunks(), row_group_size=max(1, table.num_rows))
         self.rows += table.num_rows
 
     def close(self) -> None:
         self._writer.close()
 
 
-class TarFile:
-    """One WebDataset tar: members of a sample adjacent and sorted, no clock and no owner in their headers."""
-
-    def __init__(self, out: HashingWriter) -> None:
-        self.rows = 0
-        self._tar = tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT)  # noqa: SIM115
-
-    def write(self, row: dict[str, Any], picture: bytes | None) -> None:
-        key = row["slice_id"]
-        self._add(f"{key}.json", json.dumps(row, sort_keys=True).encode())
-        if picture is not None:
-            self._add(f"{key}.png", picture)
-        self.rows += 1
-
-    def close(self) -> None:
-        self._tar.close()
-
-    def _add(self, name: str, data: bytes) -> None:
-        member = tarfile.TarInfo(name)
-        member.size = len(data)
-        member.mode = 0o644
-        self._tar.addfile(member, io.BytesIO(data))
-
-
 class ShardWriter:
     """Writes one attempt at a shard under `folder`, as a context; `files` names what was written.
 
-    Memory held is one row group of images and one of annotations.
+    Memory held is one row group of images, which may span planes, and one of annotations.
     """
 
     def __init__(self, store: Store, folder: str, formats: tuple[str, ...], with_images: bool) -> None:
@@ -93,6 +63,9 @@ class ShardWriter:
         self._open: dict[str, tuple[HashingWriter, Any]] = {}
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
+        self._pictures: list[bytes] = []
+        self._picture_bytes = 0
+        self._pictured: list[pa.RecordBatch] = []
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -100,6 +73,7 @@ class ShardWriter:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if error is None:
             self._flush_annotations()
+            self._flush_data()
             for _, writer in self._open.values():
                 writer.close()
         self._stack.__exit__(kind, error, trace)
@@ -108,26 +82,31 @@ class ShardWriter:
 
     def write(self, rows: PlaneRows) -> int:
         """Write one image's rows on one plane; returns the bytes of its pictures."""
-        self._pending.append(rows.batch)
-        self._pending_rows += rows.batch.num_rows
+        batch = rows.batch
+        self._pending.append(batch)
+        self._pending_rows += batch.num_rows
         if self._pending_rows >= ANNOTATION_GROUP_ROWS:
             self._flush_annotations()
+        samples = self._samples(batch)
+        if not self.with_images or self.kinds == ["annotations"]:
+            for key, text in samples:
+                self._writer("webdataset").write(key, text, None)
+            return 0
         total, start = 0, 0
-        group: list[bytes] = []
-        group_bytes = 0
-        if self.with_images and ("data" in self.kinds or "webdataset" in self.kinds):
-            for picture in rows.pictures():
-                group.append(picture)
-                group_bytes += len(picture)
-                if len(group) >= DATA_GROUP_ROWS or group_bytes >= DATA_GROUP_BYTES:
-                    start = self._write_group(rows.batch, start, group)
-                    total, group, group_bytes = total + group_bytes, [], 0
-            if group:
-                self._write_group(rows.batch, start, group)
-        elif "webdataset" in self.kinds:
-            for row in rows.batch.to_pylist():
-                self._writer("webdataset").write(row, None)
-        return total + group_bytes
+        for row, picture in enumerate(rows.pictures()):
+            total += len(picture)
+            if samples:
+                self._writer("webdataset").write(*samples[row], picture)
+            if "data" in self.kinds:
+                self._pictures.append(picture)
+                self._picture_bytes += len(picture)
+                if len(self._pictures) >= DATA_GROUP_ROWS or self._picture_bytes >= DATA_GROUP_BYTES:
+                    self._pictured.append(batch.slice(start, row + 1 - start))
+                    start = row + 1
+                    self._flush_data()
+        if "data" in self.kinds:
+            self._pictured.append(batch.slice(start))
+        return total
 
     def add_table(self, kind: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
         """Write a small table beside the shard; nothing for no rows."""
@@ -139,17 +118,19 @@ class ShardWriter:
             table.close()
         self.files.append(self._file(kind, out, table.rows))
 
-    def _write_group(self, batch: pa.RecordBatch, start: int, group: list[bytes]) -> int:
-        part = batch.slice(start, len(group))
-        if "data" in self.kinds:
-            paths = pa.array([f"{name}.png" for name in part.column("slice_id").to_pylist()], pa.string())
-            image = pa.StructArray.from_arrays([pa.array(group, pa.binary()), paths], fields=list(IMAGE))
-            table = pa.Table.from_arrays([image, *part.columns], schema=DATA_SCHEMA)
-            self._writer("data").write(table)
-        if "webdataset" in self.kinds:
-            for row, picture in zip(part.to_pylist(), group, strict=True):
-                self._writer("webdataset").write(row, picture)
-        return start + len(group)
+    def _samples(self, batch: pa.RecordBatch) -> list[tuple[str, bytes]]:
+        """Key and JSON of each row; none where no tar is asked for."""
+        if "webdataset" not in self.kinds:
+            return []
+        return list(zip(batch.column("slice_id").to_pylist(), json_rows(batch), strict=True))
+
+    def _flush_data(self) -> None:
+        if self._pictures:
+            table = pa.Table.from_batches(self._pictured, ANNOTATION_SCHEMA).combine_chunks()
+            paths = pc.binary_join_element_wise(table.column("slice_id").combine_chunks(), ".png", "")
+            image = pa.StructArray.from_arrays([pa.array(self._pictures, pa.binary()), paths], fields=list(IMAGE))
+            self._writer("data").write(table.add_column(0, DATA_SCHEMA.field(0), image))
+        self._pictures, self._picture_bytes, self._pictured = [], 0, []
 
     def _flush_annotations(self) -> None:
         if self._pending:
@@ -182,6 +163,25 @@ def source_rows(
         dict(zip(SOURCE_SCHEMA.names, (dataset, case_id, path, sizes[path], *hashes[path]), strict=True))
         for path in sorted(sizes)
     ]
+
+
+@cache
+def _settings(schema: pa.Schema) -> tuple[pa.Schema, dict[str, Any]]:
+    """The schema with its features, and the options of its writer.
+
+    Dictionaries serve columns of which a row has one value, or one list of numbers; the numbers of nested annotations
+    and pictures rarely repeat.
+    """
+    leaves = _leaves(schema)
+    options: dict[str, Any] = {
+        "compression": dict.fromkeys(leaves, "zstd"),
+        "use_dictionary": [leaf for leaf in leaves if leaf.removesuffix(".list.element") in schema.names],
+        "write_page_index": True,
+        "use_content_defined_chunking": True,
+    }
+    if "image.bytes" in leaves:
+        options["compression"]["image.bytes"] = "none"  # PNG does not shrink further
+    return with_features(schema), options
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

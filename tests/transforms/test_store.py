@@ -15,7 +15,7 @@ import pytest
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from medvision.transforms import store as store_module
-from medvision.transforms.store import HashingWriter, Store
+from medvision.transforms.store import BUFFER_BYTES, HashingWriter, Store
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -182,8 +182,11 @@ def test_the_hashing_writer_counts_and_hashes_any_buffer():
     assert out.write(b"abc") == 3
     assert out.write(memoryview(b"\x00\x01" * 50).cast("H")) == 100
     assert out.write(b"") == 0
-    assert raw.getvalue() == b"abc" + b"\x00\x01" * 50
     assert out.count == out.tell() == 103
+    assert out.write(bytes(BUFFER_BYTES)) == BUFFER_BYTES
+    assert out.write(b"end") == 3
+    out.flush()
+    assert raw.getvalue() == b"abc" + b"\x00\x01" * 50 + bytes(BUFFER_BYTES) + b"end"
     assert out.digest.hexdigest() == hashlib.sha256(raw.getvalue()).hexdigest()
     assert out.writable()
 
