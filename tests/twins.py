@@ -1,4 +1,4 @@
-"""Slow, obvious measures of a slice, label by label and pixel by pixel, to hold the fast ones against."""
+"""Slow, obvious measures of slices and volumes, label by label and pixel by pixel, to hold the fast ones against."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -138,3 +138,29 @@ def fit_cluster(cluster_rc: np.ndarray, spacing_rc_mm: tuple[float, float]) -> F
         points += sorted(ends, key=lambda end: (round(end[1] / row_mm, 9), end[0]), reverse=True)
     points_rc = np.array([[py / row_mm, px / column_mm] for px, py in points])
     return Fit("kept", len(pixels), max(a, b), min(a, b), points_rc)
+
+
+def finite_range(data: np.ndarray) -> tuple[float, float, int, bool]:
+    """Finite minimum and maximum, number of NaN or Inf, and whether every finite value is an integer."""
+    values = data[np.isfinite(data)]
+    return float(values.min()), float(values.max()), data.size - values.size, bool((values == np.rint(values)).all())
+
+
+def lower_percentiles(data: np.ndarray, percents: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(float(v) for v in np.percentile(data[np.isfinite(data)], percents, method="lower"))
+
+
+def finite_outside(data: np.ndarray, low: float, high: float) -> int:
+    """Number of finite values below or above."""
+    return int(np.count_nonzero(((data < low) | (data > high)) & np.isfinite(data)))
+
+
+def exact_codes(pixels: np.ndarray, low: float) -> np.ndarray:
+    return (pixels.astype(np.int64) - int(low)).astype(np.uint16)
+
+
+def scaled_codes(pixels: np.ndarray, low: float, step: float, top: int, invalid: int) -> np.ndarray:
+    """uint16 codes of any values, `invalid` for NaN and Inf."""
+    finite = np.isfinite(pixels)
+    scaled = (np.where(finite, pixels, 0).astype(np.float64) - low) / step
+    return np.where(finite, np.rint(np.clip(scaled, 0, top)), invalid).astype(np.uint16)

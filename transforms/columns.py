@@ -15,7 +15,7 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.rows import ANNOTATION_FIELDS, ANNOTATION_SCHEMA
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid, Volume
-from medvision.transforms.encode import Encoding, encode_slice, plan_png8, plan_png16
+from medvision.transforms.encode import Encoding, encode_slices, plan_png8, plan_png16
 from medvision.transforms.geometry import obliquity_deg, slice_axes
 
 IMAGE_BLOCK_BYTES = 32 << 20
@@ -34,14 +34,7 @@ class PlaneRows:
 
     def pictures(self) -> Iterator[bytes]:
         stack = np.moveaxis(self.volume.data, self.slice_dim, 0)
-        span = max(1, IMAGE_BLOCK_BYTES // max(1, stack[0].size * stack.itemsize))
-        done = 0
-        while done < len(self.slice_idx):
-            start = int(self.slice_idx[done])
-            block = np.ascontiguousarray(stack[start : start + span])
-            while done < len(self.slice_idx) and self.slice_idx[done] < start + span:
-                yield encode_slice(block[int(self.slice_idx[done]) - start], self.encoding)
-                done += 1
+        return encode_slices(stack, self.slice_idx, self.encoding, IMAGE_BLOCK_BYTES)
 
 
 def plan_encoding(volume: Volume, modality: str, options: BuildOptions) -> Encoding:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from medvision.schemas.faults import DataFault
 from medvision.schemas.volume import Volume
+from medvision.transforms.gather import CodeMap, gather
+from medvision.transforms.memory_order import flat_voxels
+from medvision.transforms.png import PngWriter
+from medvision.transforms.survey import Survey, count_outside, percentiles, survey
 
 INVALID_CODE = 65535
 """Stored for NaN and Inf."""
 CODES = 65534
 """Largest code of a scaled value; one below INVALID_CODE."""
-SAMPLE = 1 << 20
 CT_WINDOW = (-160.0, 240.0)
 """Label-free 8-bit window of CT in HU: width 400, level 40. Other modalities take percentiles of the volume."""
 
@@ -56,48 +58,63 @@ def plan_png16(volume: Volume) -> Encoding:
     Raises:
         DataFault: image_not_finite.
     """
-    data = volume.data
-    low, high, invalid, integral = _survey(data)
-    top = CODES if invalid else INVALID_CODE
-    if integral and high - low <= top:
-        return _encoding(volume, (16, top), (low, high), 1.0, 0, invalid, exact=True)
+    voxels = flat_voxels(volume.data)
+    seen = _seen(voxels)
+    low, high = seen.low, seen.high
+    top = CODES if seen.invalid else INVALID_CODE
+    if seen.integral and high - low <= top:
+        return _encoding(volume, (16, top), (low, high), 1.0, 0, seen.invalid, exact=True)
     clipped = 0
-    p_low, p_high, p_top = _percentiles(data, (0.5, 99.5, 99.99))
+    p_low, p_high, p_top = percentiles(voxels, (0.5, 99.5, 99.99), seen.edges)
     if (high - low) / CODES > (p_high - p_low) / 1000 and p_top > low:
-        high, clipped = p_top, _count(data, lambda block: block > p_top)
+        high, clipped = p_top, count_outside(voxels, -np.inf, p_top)
     step = (high - low) / CODES or 1.0
-    return _encoding(volume, (16, CODES), (low, high), step, clipped, invalid, exact=low == high)
+    return _encoding(volume, (16, CODES), (low, high), step, clipped, seen.invalid, exact=low == high)
 
 
 def plan_png8(volume: Volume, modality: str) -> Encoding:
-    """8-bit window that needs no label: CT by `CT_WINDOW`, others the volume's p0.5-p99.5."""
-    _, _, invalid, _ = _survey(volume.data)
+    """8-bit window that needs no label: CT by `CT_WINDOW`, others the volume's p0.5-p99.5.
+
+    Raises:
+        DataFault: image_not_finite.
+    """
+    voxels = flat_voxels(volume.data)
+    seen = _seen(voxels)
     if modality == "CT":
         low, high = ((edge - volume.intercept) / volume.slope for edge in CT_WINDOW)
     else:
-        low, high = _percentiles(volume.data, (0.5, 99.5))
+        low, high = percentiles(voxels, (0.5, 99.5), seen.edges)
     low, high = min(low, high), max(low, high)
-    outside = _count(volume.data, lambda block: (block < low) | (block > high))
+    outside = count_outside(voxels, low, high)
     step = (high - low) / 255 or 1.0
-    return _encoding(volume, (8, 255), (low, high), step, outside, invalid, exact=False)
+    return _encoding(volume, (8, 255), (low, high), step, outside, seen.invalid, exact=False)
 
 
 def encode_slice(pixels: np.ndarray, encoding: Encoding) -> bytes:
     """PNG bytes of one slice (rows, columns) of stored values."""
-    if encoding.max_error == 0.0 and pixels.dtype.kind in "iu":
-        codes = (pixels.astype(np.int64) - int(encoding.low)).astype(np.uint16)
-    else:
-        with np.errstate(invalid="ignore"):
-            scaled = (pixels.astype(np.float64) - encoding.low) / encoding.step
-            codes = np.rint(np.clip(scaled, 0, encoding.top)).astype(np.uint16)
-        if encoding.invalid:
-            codes[~np.isfinite(pixels)] = INVALID_CODE if encoding.bits == 16 else 0
-    if encoding.bits == 8:
-        codes = codes.astype(np.uint8)
-    done, buffer = cv2.imencode(".png", np.ascontiguousarray(codes))
-    if not done:
-        raise RuntimeError(f"PNG encoder refused an array of shape {codes.shape}")
-    return buffer.tobytes()
+    return next(encode_slices(pixels[None], np.zeros(1, np.int64), encoding, 0))
+
+
+def encode_slices(stack: np.ndarray, slice_idx: np.ndarray, encoding: Encoding, block_bytes: int) -> Iterator[bytes]:
+    """PNG bytes of some slices of a stack, in their order.
+
+    Args:
+        stack: (slices, rows, columns) of stored values; a view with any strides.
+        slice_idx: Slices wanted.
+        encoding: As planned for the volume.
+        block_bytes: Codes held at a time, one slice at least: neighbours lie in the same cache lines.
+    """
+    height, width = stack.shape[1:]
+    exact = encoding.max_error == 0.0 and stack.dtype.kind in "iu"
+    invalid = INVALID_CODE if encoding.bits == 16 else 0
+    mapping = CodeMap(exact, encoding.low, encoding.step, encoding.top, invalid)
+    span = min(len(slice_idx), max(1, block_bytes // max(1, height * width * encoding.bits // 8)))
+    block = np.empty((span, height, width), np.uint16 if encoding.bits == 16 else np.uint8)
+    writer = PngWriter(height, width, encoding.bits)
+    for start in range(0, len(slice_idx), max(1, span)):
+        wanted = slice_idx[start : start + span]
+        gather(stack, wanted, mapping, block[: len(wanted)])
+        yield from map(writer.write, block[: len(wanted)])
 
 
 def _encoding(
@@ -123,40 +140,8 @@ def _encoding(
     )
 
 
-def _blocks(data: np.ndarray) -> list[np.ndarray]:
-    """Views of about SAMPLE voxels along the longest-strided axis, so that temporaries stay small."""
-    axis = int(np.argmax(np.abs(data.strides)))
-    step = max(1, SAMPLE * data.shape[axis] // max(1, data.size))
-    turned = np.moveaxis(data, axis, 0)
-    return [turned[start : start + step] for start in range(0, turned.shape[0], step)]
-
-
-def _survey(data: np.ndarray) -> tuple[float, float, int, bool]:
-    """Finite minimum and maximum, number of NaN or Inf, and whether every finite value is an integer."""
-    if data.dtype.kind != "f":
-        return float(data.min()), float(data.max()), 0, True
-    low, high, invalid, integral = np.inf, -np.inf, 0, True
-    for block in _blocks(data):
-        finite = np.isfinite(block)
-        bad = block.size - int(np.count_nonzero(finite))
-        values = block[finite] if bad else block
-        invalid += bad
-        if values.size:
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-            integral = integral and bool((values == np.rint(values)).all())
-    if not np.isfinite(low):
+def _seen(voxels: np.ndarray) -> Survey:
+    seen = survey(voxels)
+    if seen.invalid == voxels.size:
         raise DataFault("encode", "image_not_finite")
-    return low, high, invalid, integral
-
-
-def _percentiles(data: np.ndarray, percents: tuple[float, ...]) -> tuple[float, ...]:
-    """Percentiles of the finite values; one copy of the volume in its own dtype."""
-    flat = data.flatten(order="K")
-    if flat.dtype.kind == "f":
-        flat = flat[np.isfinite(flat)]
-    return tuple(float(v) for v in np.percentile(flat, percents, overwrite_input=True, method="lower"))
-
-
-def _count(data: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> int:
-    """Number of finite voxels that pass."""
-    return sum(int(np.count_nonzero(test(block) & np.isfinite(block))) for block in _blocks(data))
+    return seen

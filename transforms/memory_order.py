@@ -22,3 +22,9 @@ def in_memory_order(data: np.ndarray) -> tuple[np.ndarray, Order, tuple[bool, bo
     turned = data.transpose(order)[tuple(slice(None, None, -1 if flip else 1) for flip in flipped)]
     axes = (order[0], order[1], order[2])
     return np.ascontiguousarray(turned), axes, flipped  # type: ignore[return-value]
+
+
+def flat_voxels(data: np.ndarray) -> np.ndarray:
+    """All voxels of (x, y, z) as a flat array in memory order; float16, which no compiled pass takes, as float32."""
+    flat = in_memory_order(data)[0].reshape(-1)
+    return flat.astype(np.float32) if flat.dtype == np.float16 else flat

@@ -16,7 +16,7 @@ from medvision.schemas.rows import SCHEMA_VERSION
 from medvision.transforms.split import patient_side, stable_hash
 from medvision.transforms.store import Store
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raise when the same input gives other bytes; the golden-hash test fails until it is."""
 
 Bucket = tuple[str, str, int]

@@ -181,7 +181,7 @@ def test_lesion_columns_are_the_rows_of_each_region_and_ellipse(slice_dim):
     space = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), affine, (1.0, 1.0, 1.0), "RAS")
     found = {task.number: lesion_volume(mask, task.target, space, 2, task.kind) for task in tasks}
     volumes = {number: volume for number, volume in found.items() if volume}
-    plane = survey_plane(mask, slice_dim)
+    plane = survey_plane(find_runs(mask), slice_dim)
     frame = Frame(plane.shape_rc, SPACING_MM, SPACING_MM)
     column = lesions_column(mask, plane, tasks, volumes, frame, NAMES, RULE)
     for index, lesions in zip(plane.slice_idx.tolist(), column.to_pylist(), strict=True):
