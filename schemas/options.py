@@ -26,7 +26,7 @@ class BuildOptions:
         rules: Key of `RULES`.
         planes: Subset of PLANES, in their order.
         formats: Subset of FORMATS, in their order; the annotation files are always Parquet. () stands for all that
-            the rules have: plans need rules that upstream has plans of.
+            serve: plans need rules that upstream has plans of, and tars images.
         images: "png16" (exact where 16 bits can hold the values), "png8" (a window) or "none".
         limit: Build only the first N cases of each dataset in case order; 0 builds all.
         splits_from: Folder of published plan files to take numbered splits from; "" recomputes them.
@@ -49,7 +49,9 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         if not self.formats:
-            object.__setattr__(self, "formats", FORMATS if self.rule_table.lesion_plan else SHARD_FORMATS)
+            left_out = {PLANS} if not self.rule_table.lesion_plan else set()
+            left_out |= {"webdataset"} if self.images == "none" else set()
+            object.__setattr__(self, "formats", tuple(name for name in FORMATS if name not in left_out))
 
     @property
     def rule_table(self) -> Rules:

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from medvision.schemas.dataset import LesionTask
-from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, PAIR_U16, SEGMENT
+from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, LESION, PAIR_U16, SEGMENT
 from medvision.schemas.rules import Rules
+from medvision.transforms.columns import empty_lists
 from medvision.transforms.components import label_slices
 from medvision.transforms.conics import Ellipse, Frame
 from medvision.transforms.geometry import slice_axes
@@ -115,6 +116,8 @@ def lesions_column(
             volume = volumes[task.number]
             regions = volume.regions(plane.slice_dim, index)
             found.append(ShownLesion(task, volume, index, axes, regions, origin_rc, size_rc, run_lengths(crop)))
+    if not found:
+        return empty_lists(pa.list_(LESION), len(plane.slice_idx))
     found.sort(key=lambda lesion: lesion.slice_idx)  # stable: of a slice, tasks stay in order
     starts = np.searchsorted([lesion.slice_idx for lesion in found], plane.slice_idx)
     return pa.ListArray.from_arrays(_offsets(starts, len(found)), lesion_array(found, plane.slice_dim, names))

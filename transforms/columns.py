@@ -125,7 +125,12 @@ def batch_of(columns: dict[str, pa.Array], constants: dict[str, Any], count: int
     return pa.RecordBatch.from_arrays(arrays, schema=ANNOTATION_SCHEMA)
 
 
+def empty_lists(kind: pa.ListType, count: int) -> pa.ListArray:
+    """`count` lists without a value: repeating a scalar of a deep type costs more than all other columns."""
+    return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.nulls(0, kind.value_type))
+
+
 def _repeated(value: Any, kind: pa.DataType, count: int) -> pa.Array:
-    if pa.types.is_list(kind) and not len(value):  # a scalar of a deep type costs more than all other columns
-        return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.nulls(0, kind.value_type))
+    if pa.types.is_list(kind) and not len(value):
+        return empty_lists(kind, count)
     return pa.repeat(pa.scalar(list(value) if isinstance(value, tuple) else value, kind), count)

@@ -110,13 +110,14 @@ def _runs_along(
                 j += 1
             if j < end and not j & inside:
                 word, last = j >> shift, end >> shift
-                while word + 8 <= last:
+                while word + 32 <= last:
+                    part = words[word : word + 32]
                     other = np.uint64(0)
-                    for k in range(8):  # one test for all: this loop becomes wide instructions
-                        other |= words[word + k] ^ filled
+                    for k in range(32):  # one test for all: this loop becomes wide instructions
+                        other |= part[k] ^ filled
                     if other != 0:
                         break
-                    word += 8
+                    word += 32
                 while word < last and words[word] == filled:
                     word += 1
                 j = word << shift
@@ -158,7 +159,8 @@ def _runs_across(
     place = np.empty(columns, np.int64)
     for p in range(planes):
         count = 0
-        for r in range(rows + 1):
+        shown = first[p * rows] != first[(p + 1) * rows]
+        for r in range(rows + 1 if shown else 0):
             line = p * rows + r
             i = first[line - 1] if r > 0 else 0
             i_end = first[line] if r > 0 else 0

@@ -13,7 +13,7 @@ from medvision.transforms.readers.hdf5 import AFFINE as HDF5_AFFINE
 from medvision.transforms.readers.hdf5 import SPACING_MM as HDF5_SPACING_MM
 from medvision.transforms.readers.itk import LPS_TO_RAS
 from medvision.transforms.readers.itk_header import META_HEADER_BYTES, meta_data_file, meta_fields
-from medvision.transforms.readers.nifti import read_nifti_header
+from medvision.transforms.readers.nifti import NiftiFile
 from medvision.transforms.streams import DEFLATE_LIMIT
 
 HDF5_DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError)
@@ -44,8 +44,8 @@ def read_header(stream: BinaryIO, path: str, size: int, member: str = "", film_m
     """
     lowered = path.lower()
     readers: dict[str, Callable[[], Header]] = {
-        ".nii.gz": lambda: _nifti(stream, True),
-        ".nii": lambda: _nifti(stream, False),
+        ".nii.gz": lambda: _nifti(stream, size, True),
+        ".nii": lambda: _nifti(stream, size, False),
         ".mha": lambda: _meta(stream, detached=False),
         ".mhd": lambda: _meta(stream, detached=True),
         ".h5": lambda: _hdf5(stream, member),
@@ -63,8 +63,8 @@ def read_header(stream: BinaryIO, path: str, size: int, member: str = "", film_m
     return None
 
 
-def _nifti(stream: BinaryIO, compressed: bool) -> Header:
-    header = read_nifti_header(stream, compressed)
+def _nifti(stream: BinaryIO, size: int, compressed: bool) -> Header:
+    header = NiftiFile(stream, size, compressed, max_bytes=size * DEFLATE_LIMIT).header
     return Header(header.shape, header.affine, header.zooms_mm)
 
 

@@ -19,7 +19,9 @@ from medvision.pipelines.diff.report import Diff
 from medvision.pipelines.diff.run import diff_releases, diff_rules
 from medvision.pipelines.diff.tally import ANY
 from medvision.pipelines.main import main
+from medvision.schemas.rows import SCHEMA_VERSION
 from medvision.schemas.rules import RULES
+from medvision.transforms.plan import ALGORITHM_VERSION
 
 VERSIONS = [("1.0.0", "1.1.0"), ("1.1.0", "1.1.1"), ("1.1.1", "1.4.0"), ("1.4.0", "exact")]
 COMPARED = {
@@ -197,7 +199,7 @@ def test_the_command_prints_tables_and_exits_with_1(version, capsys):
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert "lesion_min_pixels: 200 in A, 20 in B" in printed
-    assert "schema 3, algorithm" in printed
+    assert f"schema {SCHEMA_VERSION}, algorithm {ALGORITHM_VERSION}" in printed
     assert printed.splitlines()[-1].endswith("; 0 images on another side; 0 unexplained")
 
 
