@@ -1,6 +1,6 @@
 """Grids of raw files from their headers alone: NIfTI, MetaImage, HDF5 and BMP. No voxel is unpacked."""
 
-from __future__ import annotations
+from __future__ import sys
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def read_header(stream: BinaryIO, path: str, size: int, member: str = "", film_m
 
 
 def _nifti(stream: BinaryIO, size: int, compressed: bool) -> Header:
-    header = NiftiFile(stream, size, compressed, max_bytes=size * DEFLATE_LIMIT).header
+    header = NiftiFile(stream, size, compressed, max_bytes=sys.maxsize).header
     return Header(header.shape, header.affine, header.zooms_mm)
 
 
