@@ -1,7 +1,8 @@
 """Grids of raw files from their headers alone: NIfTI, MetaImage, HDF5 and BMP. No voxel is unpacked."""
 
-from __future__ import sys
+from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
