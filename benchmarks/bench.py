@@ -19,6 +19,7 @@ from typing import Any
 
 from cases import CASES, BenchCase, prepare
 from chart import draw
+from floor_plan import amounts
 from rich.console import Console
 from rich.table import Table
 from sides import SIDES, Run, Work, serve
@@ -53,6 +54,7 @@ def measure(case: BenchCase, raw: Path, images: str, repeats: int, naive_repeats
             "bytes": found[0].bytes if found else 0,
             "peak_mb": round(memory[side] / 2**20),
         }
+    result["work"] = amounts(home / "ours", raw / case.dataset)
     pairs = zip(runs["ours"], runs["floor"], strict=True)
     result["ratio_to_floor"] = _median([ours.seconds / floor.seconds for ours, floor in pairs])
     result["naive_to_ours"] = result["naive"]["seconds"] / result["ours"]["seconds"]

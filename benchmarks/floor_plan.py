@@ -21,6 +21,24 @@ def written_bytes(release: Path) -> int:
     return sum(path.stat().st_size for path in release.rglob("attempt-*/*") if path.is_file())
 
 
+def amounts(release: Path, folder: Path) -> dict[str, int]:
+    """What a build worked on: inflated bytes of images and masks, bytes of 16-bit pixels encoded, rows."""
+    images = floor_images(release, folder)
+    shown = {image.path for image in images}
+    read = [
+        pq.read_table(path, columns=["path"])["path"].to_pylist() for path in release.rglob("attempt-*/sources.parquet")
+    ]
+    masks = {folder / name for names in read for name in names} - shown
+    tables = [pq.read_metadata(path) for path in release.rglob("attempt-*/annotations.parquet")]
+    pixels = sum(len(at) * image.shape[r] * image.shape[c] for image in images for _, (r, c), at in image.planes)
+    return {
+        "image_bytes": sum(int(np.prod(image.shape)) * image.dtype.itemsize for image in images),
+        "mask_bytes": sum(int.from_bytes(path.read_bytes()[-4:], "little") for path in masks if path.suffix == ".gz"),
+        "pixel_bytes": 2 * pixels,
+        "rows": sum(table.num_rows for table in tables),
+    }
+
+
 def floor_images(release: Path, folder: Path) -> list[FloorImage]:
     """Each image of the build's shards, with the slices that its rows name."""
     tables = [pq.read_table(path, columns=COLUMNS) for path in sorted(release.rglob("attempt-*/annotations.parquet"))]
