@@ -82,58 +82,62 @@ def _grown(array: np.ndarray, room: int) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
+def _end_of_run(flat: np.ndarray, words: np.ndarray, i: int, end: int, value: int) -> int:
+    """First index from `i` below `end` where another value stands, looking at words of 8 bytes where they are whole."""
+    shift = 3 if flat.itemsize == 1 else 2
+    inside = (1 << shift) - 1
+    while i < end and i & inside:
+        if flat[i] != value:
+            return i
+        i += 1
+    filled = np.uint64(value) * np.uint64(0x0101010101010101 if flat.itemsize == 1 else 0x0001000100010001)
+    word, last = i >> shift, end >> shift
+    while word + 32 <= last:
+        part = words[word : word + 32]
+        other = np.uint64(0)
+        for k in range(32):  # one test for all: this loop becomes wide instructions
+            other |= part[k] ^ filled
+        if other != 0:
+            break
+        word += 32
+    while word < last and words[word] == filled:
+        word += 1
+    i = max(i, word << shift)
+    while i < end and flat[i] == value:
+        i += 1
+    return i
+
+
+@numba.njit(cache=True, nogil=True)
 def _runs_along(
     flat: np.ndarray, words: np.ndarray, shape: tuple[int, int, int], room: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Runs of each line of a C-ordered stack; as many as `room` where there are that many or more.
-
-    Background and the inside of runs are skipped a word of 8 bytes at a time; a line starts anywhere in a word.
-    """
+    """Runs of each line of a C-ordered stack; as many as `room` where there are that many or more."""
     lines, length = shape[0] * shape[1], shape[2]
-    shift = 3 if flat.itemsize == 1 else 2
-    inside = (1 << shift) - 1
-    ones = np.uint64(0x0101010101010101) if flat.itemsize == 1 else np.uint64(0x0001000100010001)
     first = np.zeros(lines + 1, np.int64)
     start = np.empty(min(room, 4096), np.int32)
     stop = np.empty(start.shape[0], np.int32)
     label = np.empty(start.shape[0], np.uint16)
     count = 0
-    for line in range(lines):
-        begin = line * length
-        end = begin + length
-        i = begin
-        while i < end:
-            value = flat[i]
-            filled = np.uint64(value) * ones
-            j = i + 1
-            while j < end and j & inside and flat[j] == value:
-                j += 1
-            if j < end and not j & inside:
-                word, last = j >> shift, end >> shift
-                while word + 32 <= last:
-                    part = words[word : word + 32]
-                    other = np.uint64(0)
-                    for k in range(32):  # one test for all: this loop becomes wide instructions
-                        other |= part[k] ^ filled
-                    if other != 0:
-                        break
-                    word += 32
-                while word < last and words[word] == filled:
-                    word += 1
-                j = word << shift
-                while j < end and flat[j] == value:
-                    j += 1
-            if value != 0:
-                if count == start.shape[0]:
-                    if count == room:
-                        return first, start, stop, label
-                    start, stop, label = _grown(start, room), _grown(stop, room), _grown(label, room)
-                start[count] = i - begin
-                stop[count] = j - begin
-                label[count] = value
-                count += 1
-            i = j
-        first[line + 1] = count
+    line = 0  # the next whose first run is not known yet
+    i = _end_of_run(flat, words, 0, flat.shape[0], 0)  # background goes on over the ends of lines
+    while i < flat.shape[0]:
+        here = i // length
+        while line <= here:
+            first[line] = count
+            line += 1
+        begin = here * length
+        j = _end_of_run(flat, words, i, begin + length, flat[i])
+        if count == start.shape[0]:
+            if count == room:
+                return first, start, stop, label
+            start, stop, label = _grown(start, room), _grown(stop, room), _grown(label, room)
+        start[count] = i - begin
+        stop[count] = j - begin
+        label[count] = flat[i]
+        count += 1
+        i = _end_of_run(flat, words, j, flat.shape[0], 0)
+    first[line:] = count
     return first, start[:count].copy(), stop[:count].copy(), label[:count].copy()
 
 

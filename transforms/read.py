@@ -24,6 +24,8 @@ from medvision.transforms.streams import read_bounded
 MAX_CONTENT_BYTES = 1 << 26
 """Largest landmark, transform or table file."""
 INTEGER_TOLERANCE = 1e-3
+LOOK_VOXELS = 1 << 16
+"""Voxels looked at together for the first label."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,10 @@ def _as_labels(volume: Volume) -> Volume:
             raise DataFault("labels", "mask_not_integer")
         data = np.rint(data, out=spare)
     flat = flat_voxels(data)  # numpy reduces flipped views several times slower
+    if data.dtype == np.uint8:
+        if not any(flat[start : start + LOOK_VOXELS].any() for start in range(0, flat.size, LOOK_VOXELS)):
+            raise DataFault("labels", "mask_empty")
+        return Volume(data, volume.grid, 1.0, 0.0)
     lowest, highest = flat.min(), flat.max()
     if lowest < 0:
         raise DataFault("labels", "mask_negative")
