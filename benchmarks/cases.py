@@ -122,6 +122,15 @@ def _ct15(folder: Path) -> bool:
     return True
 
 
+def _ct15_shard(folder: Path) -> bool:
+    """Six patients in a shard, as AMOS22 has them on average: the same volume under six names."""
+    _ct15(folder)
+    for number in range(2, 7):
+        for part in ("imagesTr", "labelsTr"):
+            shutil.copy(folder / part / "amos_0001.nii.gz", folder / part / f"amos_{number:04d}.nii.gz")
+    return True
+
+
 def _classes(folder: Path) -> bool:
     """A file a class, as many as the publisher ships; 104 of them hold voxels."""
     from medvision.sources.registry import find_dataset
@@ -208,6 +217,7 @@ def _real_kidneys(folder: Path) -> bool:
 
 CASES = (
     BenchCase("ct15", "CT 512x512x150, 15 labels", "AMOS22", _ct15),
+    BenchCase("ct15-shard", "six such CTs in a shard", "AMOS22", _ct15_shard),
     BenchCase("classes", "CT 280x240x320, 117 binary files", "TotalSegmentator", _classes),
     BenchCase("brain", "MRI 240x240x155, 4 sequences, lesions", "BraTS24", _brain),
     BenchCase("tumour", "CT 512x512x150, kidneys with lesions", "KiTS23", _tumour),

@@ -12,10 +12,9 @@ from medvision.schemas.dataset import LesionTask
 from medvision.schemas.rows import BOX, ELLIPSE, INSTANCE, LESION, PAIR_U16, SEGMENT
 from medvision.schemas.rules import Rules
 from medvision.transforms.columns import empty_lists
-from medvision.transforms.components import label_slices
+from medvision.transforms.components import Components, label_slices
 from medvision.transforms.conics import Ellipse, Frame
 from medvision.transforms.geometry import slice_axes
-from medvision.transforms.label_runs import MaskRuns
 from medvision.transforms.lesion_columns import ShownLesion, lesion_array
 from medvision.transforms.lesion_volumes import LesionVolume
 from medvision.transforms.lesions import measure_clusters
@@ -44,11 +43,10 @@ class PlaneLabels:
     slice_idx: np.ndarray
 
 
-def survey_plane(runs: MaskRuns, slice_dim: int) -> PlaneLabels:
+def survey_plane(found: Components, slice_dim: int) -> PlaneLabels:
     """Components and labelled slices of a (x, y, z) mask on one plane."""
-    rows, columns = (runs.shape_xyz[axis] for axis in slice_axes(slice_dim))
-    table = label_slices(runs, slice_dim)
-    instances = label_slices(runs, slice_dim, corners=True)
+    rows, columns = (found.runs.shape_xyz[axis] for axis in slice_axes(slice_dim))
+    table, instances = label_slices(found, slice_dim)
     return PlaneLabels(slice_dim, (rows, columns), table, instances, np.unique(table[:, 0]))
 
 

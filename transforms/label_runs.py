@@ -11,8 +11,8 @@ import numpy as np
 from medvision.schemas.faults import DataFault
 from medvision.transforms.memory_order import in_memory_order
 
-MAX_RUNS = 16_000_000
-"""Most runs of one mask, 10 bytes each: real masks have up to a few hundred thousand; noise fills the memory."""
+MAX_RUNS = 8_000_000
+"""Most runs of one mask, some 40 bytes each: real masks have up to a few hundred thousand; noise fills the memory."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from scipy import ndimage
 
 from medvision.schemas.volume import Grid
 from medvision.transforms.columns import in_plane
-from medvision.transforms.components import label_volume
+from medvision.transforms.components import find_components, label_volume
 from medvision.transforms.geometry import slice_axes
-from medvision.transforms.label_runs import find_runs
 from medvision.transforms.regions import Region, measure_regions
 from medvision.transforms.shapes.chords import Chord
 from medvision.transforms.shapes.edges import face_midpoints
@@ -178,9 +177,9 @@ def lesion_volume(
     """The lesions of one label of a (x, y, z) mask, None where it is absent.
 
     Args:
-        components: Table of `label_volume` with corners, where it is known: nothing outside the label's box is read.
+        components: 26-connected table of `label_volume`, where it is known: nothing outside the label's box is read.
     """
-    known = label_volume(find_runs(mask), corners=True) if components is None else components
+    known = label_volume(find_components(mask))[1] if components is None else components
     lesions = known[known[:, 0] == target]
     if not len(lesions):
         return None

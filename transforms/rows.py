@@ -26,14 +26,14 @@ from medvision.transforms.columns import (
     slice_stem,
     voxel_mm,
 )
+from medvision.transforms.components import find_components, label_volume
 from medvision.transforms.conics import Frame
 from medvision.transforms.encode import Encoding
 from medvision.transforms.geometry import grid_distance_mm, grid_flags, slice_axes
 from medvision.transforms.label_checks import is_surrounded, without_labels
-from medvision.transforms.label_runs import find_runs
 from medvision.transforms.lesion_volumes import MAX_REGIONS, LesionVolume, lesion_volume
 from medvision.transforms.read import Mask
-from medvision.transforms.volume_rows import acquisition_dim, structure_rows, structure_tables, volume_row
+from medvision.transforms.volume_rows import acquisition_dim, structure_rows, volume_row
 
 Lesions = dict[int, LesionVolume]
 """By number of lesion task."""
@@ -64,9 +64,9 @@ def measure_case(case: Case, mask: Mask, dataset: Dataset, options: BuildOptions
         kept = without_labels(mask.volume.data, task.ignored_labels)
         mask = replace(mask, volume=replace(mask.volume, data=kept))
     dims = [dim for dim, plane in enumerate(PLANES) if plane in asked]
-    runs = find_runs(mask.volume.data)
-    planes = [survey_plane(runs, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1]
-    return CaseLabels(case, mask, tuple(planes), structure_tables(runs))
+    found = find_components(mask.volume.data)
+    planes = [survey_plane(found, dim) for dim in dims if min(shape[a] for a in slice_axes(dim)) > 1]
+    return CaseLabels(case, mask, tuple(planes), label_volume(found))
 
 
 def lesion_volumes(labels: CaseLabels, image: CaseImage, dataset: Dataset) -> Lesions:

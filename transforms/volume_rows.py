@@ -12,8 +12,6 @@ from medvision.schemas.dataset import Dataset, LandmarkTask, Task
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid
 from medvision.transforms.columns import volume_stem, voxel_mm
-from medvision.transforms.components import label_volume
-from medvision.transforms.label_runs import MaskRuns
 
 TripleMM = tuple[float, float, float]
 
@@ -59,11 +57,6 @@ def volume_row(
         "structures": structures,
         "lesions": lesions,
     }
-
-
-def structure_tables(runs: MaskRuns) -> tuple[np.ndarray, np.ndarray]:
-    """Components of a (x, y, z) mask: 6-connected and 26-connected, as tables of `label_volume`."""
-    return label_volume(runs), label_volume(runs, corners=True)
 
 
 def structure_rows(

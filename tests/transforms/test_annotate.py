@@ -13,8 +13,8 @@ from medvision.schemas.rows import LESION, PAIR_F64, PAIR_U16, SEGMENT
 from medvision.schemas.rules import RULES
 from medvision.schemas.volume import Grid
 from medvision.transforms.annotate import ellipse_row, lesions_column, pair_column, segments_column, survey_plane
+from medvision.transforms.components import find_components
 from medvision.transforms.conics import Frame
-from medvision.transforms.label_runs import find_runs
 from medvision.transforms.lesion_volumes import lesion_volume
 from medvision.transforms.lesions import measure_clusters
 
@@ -28,14 +28,14 @@ def labelled_slices(mask: np.ndarray, slice_dim: int) -> list[int]:
 
 
 def segments_of(mask: np.ndarray, slice_dim: int, spacing_mm: tuple[float, float] = SPACING_MM) -> list:
-    column = segments_column(survey_plane(find_runs(mask), slice_dim), spacing_mm, spacing_mm, NAMES)
+    column = segments_column(survey_plane(find_components(mask), slice_dim), spacing_mm, spacing_mm, NAMES)
     assert column.type == pa.list_(SEGMENT)
     column.validate(full=True)
     return column.to_pylist()
 
 
 def lesions_of(mask: np.ndarray, slice_dim: int, tasks: list[LesionTask], spacing_mm=SPACING_MM) -> list:
-    plane = survey_plane(find_runs(mask), slice_dim)
+    plane = survey_plane(find_components(mask), slice_dim)
     space = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), np.eye(4), (1.0, 1.0, 1.0), "RAS")
     found = {task.number: lesion_volume(mask, task.target, space, 2, task.kind) for task in tasks}
     volumes = {number: volume for number, volume in found.items() if volume}
@@ -82,7 +82,7 @@ def test_segments_match_the_slow_reading(shape, seed, filled, spacing_mm, slice_
 @pytest.mark.parametrize("slice_dim", [0, 1, 2])
 def test_segments_of_shapes_match_the_slow_reading(slice_dim):
     mask = np.asfortranarray(lesion_mask())
-    plane = survey_plane(find_runs(mask), slice_dim)
+    plane = survey_plane(find_components(mask), slice_dim)
     indices = labelled_slices(mask, slice_dim)
     assert plane.slice_idx.tolist() == indices
     assert plane.shape_rc == SLICE_OF[slice_dim](mask, 0).shape
@@ -181,7 +181,7 @@ def test_lesion_columns_are_the_rows_of_each_region_and_ellipse(slice_dim):
     space = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), affine, (1.0, 1.0, 1.0), "RAS")
     found = {task.number: lesion_volume(mask, task.target, space, 2, task.kind) for task in tasks}
     volumes = {number: volume for number, volume in found.items() if volume}
-    plane = survey_plane(find_runs(mask), slice_dim)
+    plane = survey_plane(find_components(mask), slice_dim)
     frame = Frame(plane.shape_rc, SPACING_MM, SPACING_MM)
     column = lesions_column(mask, plane, tasks, volumes, frame, NAMES, RULE)
     for index, lesions in zip(plane.slice_idx.tolist(), column.to_pylist(), strict=True):

@@ -8,8 +8,7 @@ from twins import SLICE_OF, component_rows
 
 from medvision.schemas.faults import DataFault
 from medvision.transforms import components
-from medvision.transforms.components import SLICE_FIELDS, label_slices
-from medvision.transforms.label_runs import find_runs
+from medvision.transforms.components import SLICE_FIELDS, find_components, label_slices
 
 PALETTES = {np.uint8: [0, 1, 2, 3, 255], np.uint16: [0, 1, 2, 256, 65535]}
 
@@ -26,7 +25,7 @@ def table_twin(data: np.ndarray, slice_dim: int, corners: bool) -> np.ndarray:
 def assert_as_twin(data: np.ndarray) -> None:
     for slice_dim in range(3):
         for corners in (False, True):
-            table = label_slices(find_runs(data), slice_dim, corners)
+            table = label_slices(find_components(data), slice_dim)[corners]
             assert table.dtype == np.int64
             np.testing.assert_array_equal(table, table_twin(data, slice_dim, corners))
 
@@ -80,7 +79,7 @@ def test_coarse_masks_match_scipy(data):
 def test_every_label_that_there_can_be():
     data = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256, 1)
     for slice_dim in range(3):
-        table = label_slices(find_runs(data), slice_dim, corners=True)
+        table = label_slices(find_components(data), slice_dim)[1]
         assert len(table) == 65535
         assert sorted(table[:, 1].tolist()) == list(range(1, 65536))
         assert (table[:, 2] == 1).all()
@@ -95,7 +94,7 @@ def test_every_pixel_its_own_label():
 def test_checkerboard_of_distinct_labels_has_no_neighbours():
     data = np.arange(1, 1 + 9 * 12, dtype=np.uint16).reshape(9, 12, 1)
     data[np.indices(data.shape).sum(axis=0) % 2 == 1] = 0
-    table = label_slices(find_runs(data), 2)
+    table = label_slices(find_components(data), 2)[0]
     assert (table[:, 2] == 1).all()
     assert table[:, 1].tolist() == sorted(data[data > 0].tolist())
     assert_as_twin(data)
@@ -104,7 +103,7 @@ def test_checkerboard_of_distinct_labels_has_no_neighbours():
 def test_checkerboard_of_one_label_touches_at_corners_only():
     data = np.ones((9, 12, 1), np.uint8)
     data[np.indices(data.shape).sum(axis=0) % 2 == 1] = 0
-    table = label_slices(find_runs(data), 2)
+    table = label_slices(find_components(data), 2)[0]
     assert len(table) == 9 * 12 // 2
     assert table[:, 3:5].tolist() == [[r, c] for r in range(9) for c in range(12) if (r + c) % 2 == 0]
 
@@ -117,8 +116,8 @@ def test_branches_join_into_one_component():
     spiral = np.zeros((21, 21), np.uint8)
     spiral[0, :] = spiral[:, 20] = spiral[20, :] = spiral[2:, 0] = 1
     spiral[2, :19] = spiral[2:19, 18] = spiral[18, 2:19] = spiral[4:19, 2] = 1
-    assert label_slices(find_runs(comb[:, :, None]), 2).tolist() == [[0, 1, int(comb.sum()), 0, 0, 10, 20]]
-    assert label_slices(find_runs(spiral[:, :, None]), 2).tolist() == [[0, 1, int(spiral.sum()), 0, 0, 20, 20]]
+    assert label_slices(find_components(comb[:, :, None]), 2)[0].tolist() == [[0, 1, int(comb.sum()), 0, 0, 10, 20]]
+    assert label_slices(find_components(spiral[:, :, None]), 2)[0].tolist() == [[0, 1, int(spiral.sum()), 0, 0, 20, 20]]
     for shape in (comb, spiral, comb[::-1], comb.T, comb[:, ::-1], spiral.T, spiral[::-1, ::-1]):
         assert_as_twin(np.stack([shape, np.rot90(shape, 2), 255 * shape], axis=2))
 
@@ -132,13 +131,16 @@ def test_sides_of_one(shape):
 
 def test_empty_mask_has_no_components():
     for slice_dim in range(3):
-        assert label_slices(find_runs(np.zeros((4, 5, 6), np.uint16)), slice_dim).shape == (0, len(SLICE_FIELDS))
+        assert label_slices(find_components(np.zeros((4, 5, 6), np.uint16)), slice_dim)[0].shape == (
+            0,
+            len(SLICE_FIELDS),
+        )
 
 
 def test_one_far_voxel_keeps_its_place():
     data = np.zeros((6, 7, 8), np.uint16)
     data[4, 5, 6] = 65535
-    found = [label_slices(find_runs(data), slice_dim).tolist() for slice_dim in range(3)]
+    found = [label_slices(find_components(data), slice_dim)[0].tolist() for slice_dim in range(3)]
     assert found == [
         [[4, 65535, 1, 5, 6, 5, 6]],
         [[5, 65535, 1, 4, 6, 4, 6]],
@@ -151,7 +153,7 @@ def test_a_plane_of_too_many_parts_is_a_fault(monkeypatch, slice_dim):
     """4 x 5 x 6 voxels in a checkerboard: 60 parts on every plane."""
     mask = (np.indices((4, 5, 6)).sum(axis=0) % 2).astype(np.uint8)
     monkeypatch.setattr(components, "MAX_COMPONENTS", 60)
-    assert len(label_slices(find_runs(mask), slice_dim)) == 60
+    assert len(label_slices(find_components(mask), slice_dim)[0]) == 60
     monkeypatch.setattr(components, "MAX_COMPONENTS", 59)
     with pytest.raises(DataFault, match="more than 59 parts"):
-        label_slices(find_runs(mask), slice_dim)
+        label_slices(find_components(mask), slice_dim)[0]

@@ -16,8 +16,8 @@ from medvision.schemas.volumes import STRUCTURE
 from medvision.sources.ceph import CEPH
 from medvision.sources.feta24 import FETA24
 from medvision.transforms.annotate import lesions_column, segments_column, survey_plane
+from medvision.transforms.components import find_components
 from medvision.transforms.conics import Frame
-from medvision.transforms.label_runs import find_runs
 from medvision.transforms.lesion_volumes import lesion_volume
 from medvision.transforms.plans.landmarks import lesion_landmarks, set_landmarks
 from medvision.transforms.plans.slices import (
@@ -42,7 +42,7 @@ def kidney(label: int = 2) -> np.ndarray:
 
 
 def axial_rows(mask: np.ndarray) -> pa.Table:
-    plane = survey_plane(find_runs(mask), 2)
+    plane = survey_plane(find_components(mask), 2)
     columns = {
         "slice_dim": pa.array([2] * len(plane.slice_idx), pa.uint8()),
         "slice_idx": pa.array(plane.slice_idx, pa.uint16()),
@@ -181,7 +181,7 @@ def test_lesions_of_an_array(version: str, kept: int) -> None:
     frame = Frame((90, 90), (1.0, 1.0), (1.0, 1.0))
     volume = lesion_volume(mask, 1, Grid((90, 90, 1), np.eye(4), (1.0, 1.0, 1.0), "RAS"), 2, "mass")
     assert volume is not None
-    plane, tasks = survey_plane(find_runs(mask), 2), [LesionTask(1, 1, 1)]
+    plane, tasks = survey_plane(find_components(mask), 2), [LesionTask(1, 1, 1)]
     (lesions,) = lesions_column(mask, plane, tasks, {1: volume}, frame, {}, RULES[version]).to_pylist()
     (lesion,) = ({**found, "slice_dim": 2, "slice_idx": 0} for found in lesions)
     profile = lesion_profiles([lesion], True)[2][0]["slice_profile"]
