@@ -33,7 +33,7 @@ from medvision.schemas.record import (
 )
 from medvision.schemas.rows import SCHEMA_VERSION
 from medvision.transforms.pair_files import PairFiles
-from medvision.transforms.pairs import pair_groups
+from medvision.transforms.pairs import annotation_columns, pair_groups
 from medvision.transforms.plan import ALGORITHM_VERSION
 from medvision.transforms.split import NumberedSplit
 from medvision.transforms.store import Store
@@ -76,7 +76,7 @@ def write_pairs(
     kind: str, records: list[ShardRecord], splits: NumberedSplit, options: BuildOptions
 ) -> list[PublishedFile]:
     """Pairs of one annotation kind of one dataset: one streaming pass over its annotation files."""
-    store = Store(options.out)
+    store, columns = Store(options.out), annotation_columns(kind)
     dataset = records[0].shard.dataset
     with PairFiles(store, dataset, kind) as files:
         for record in sorted(records, key=lambda r: (r.shard.side, r.shard.bucket)):
@@ -87,7 +87,7 @@ def write_pairs(
             with store.fs.open(store.path(kinds["annotations"]), "rb") as raw:
                 parquet, first = pq.ParquetFile(raw), 0
                 for group in range(parquet.num_row_groups):
-                    rows = parquet.read_row_group(group)
+                    rows = parquet.read_row_group(group, columns)
                     for pairs in pair_groups(rows, kind, slice_file, first, splits, options.rule_table):
                         files.add(pairs)
                     first += rows.num_rows

@@ -25,6 +25,8 @@ from medvision.transforms.plan import Bucket, bucket_of, plan_shard
 from medvision.transforms.select import find_cases
 from medvision.transforms.shard import build_shard
 from medvision.transforms.split import NumberedSplit, numbered_splits
+from medvision.transforms.threads import limit_threads
+from medvision.transforms.warm import warm_up
 
 Tables = tuple[Dataset, ...]
 PairJob = tuple[str, list[ShardRecord]]
@@ -207,6 +209,11 @@ class _Build(_ByName):
     def __init__(self, datasets: Tables, options: BuildOptions) -> None:
         super().__init__(datasets)
         self.options = options
+
+    def setup(self) -> None:
+        """Before a process builds its first shard."""
+        limit_threads()
+        warm_up(self.options)
 
     def process(self, shard: Shard) -> Iterator[ShardRecord]:
         record = build_shard(shard, self.tables[shard.dataset], self.options)

@@ -5,24 +5,17 @@ handler of its own, which then prints all of Beam's log.
 """
 
 import logging
-import os
 import sys
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+from medvision.transforms.threads import limit_threads
 
 
 def main() -> None:
     """Serve bundles until the parent says stop."""
-    for name in THREADS:
-        os.environ.setdefault(name, "1")
+    limit_threads()  # before numpy is imported: its BLAS starts its threads then
     logging.getLogger().addHandler(logging.NullHandler())
-    import cv2
-    import pyarrow as pa
     from apache_beam.runners.worker import sdk_worker_main
 
-    cv2.setNumThreads(1)
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
     sdk_worker_main.main(sys.argv)
 
 

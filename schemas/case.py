@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -67,7 +67,12 @@ class Case:
         return self.masks[0].path if self.masks else self.landmarks[0][1].path
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain dictionaries and lists, without the deep copies of `asdict`: a case has up to 118 files."""
+        named = {
+            role: [(name, {**vars(file)}) for name, file in getattr(self, role)] for role in ("landmarks", "extras")
+        }
+        images = [{**vars(image), "file": {**vars(image.file)}} for image in self.images]
+        return {**vars(self), **named, "images": images, "masks": [{**vars(mask)} for mask in self.masks]}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Case:

@@ -25,7 +25,8 @@ from medvision.schemas.case import Case
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import find_dataset
 from medvision.sources.totalsegmentator import CT_CLASSES
-from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.listing import list_sources
+from medvision.transforms.match import match_cases
 from medvision.transforms.read import CaseReader
 
 pytestmark = pytest.mark.realdata

@@ -34,6 +34,8 @@ def stamp_data_files(files: list[SourceFile]) -> list[SourceFile]:
     """The .mhd headers take on the stamps of the files of their stem (x.raw of x.mhd): without reading, the usual
     place of their voxels.
     """
+    if not any(file.path.lower().endswith(".mhd") for file in files):
+        return files
     beside: dict[str, list[SourceFile]] = defaultdict(list)
     for file in files:
         beside[_stem(file.path)].append(file)

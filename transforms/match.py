@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import fsspec
 
 from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset, Task
 from medvision.schemas.faults import DataFault, DeadLetter
-from medvision.transforms.folders import add_folders, stamp_data_files
+from medvision.transforms.folders import add_folders
 from medvision.transforms.match_landmarks import match_landmarks
 from medvision.transforms.patterns import compile_pattern
 from medvision.transforms.readers.opened import is_junk
-
-STAMPS = ("md5Hash", "ETag", "etag", "checksum", "generation", "mtime", "LastModified", "updated", "created")
-"""Where file systems keep a change mark, the strongest first."""
 
 Place = tuple[str, str]
 """A case's text and the folder path before its pattern."""
@@ -32,16 +26,6 @@ class Matched:
     dead_letters: tuple[DeadLetter, ...]
 
 
-def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
-    """All files below a dataset's root, by path relative to it, sorted."""
-    base = str(fs._strip_protocol(root)).rstrip("/")
-    fs.invalidate_cache()  # an earlier build of this process may have listed another state
-    files = []
-    for path, info in fs.find(base, detail=True).items():
-        files.append(SourceFile(path[len(base) + 1 :], int(info.get("size") or 0), _stamp(info)))
-    return stamp_data_files(sorted(files))
-
-
 def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
     """Pair images and masks by the dataset's patterns.
 
@@ -50,7 +34,7 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
     group has the same mask pattern: its case of the same id is another subject. A pattern that ends in "/" matches
     folders of files.
     """
-    visible = add_folders(dataset, [file for file in sorted(files) if not is_junk(file.path)])
+    visible = add_folders(dataset, [file for file in sorted(files, key=_path) if not is_junk(file.path)])
     groups: dict[str, list[Task]] = defaultdict(list)
     for task in dataset.tasks:
         groups[task.group].append(task)
@@ -117,12 +101,15 @@ class _Group:
         for place, mask in self.masks.items():
             if not used & {file.path for file in mask.values()}:
                 free_masks[place[0]].append(place)
+        free_images: dict[str, dict[int, list[SourceFile]]] = defaultdict(lambda: defaultdict(list))
+        for number, found in self.images.items():
+            for place, file in found.items():
+                if place[0] in free_masks and file.path not in used:
+                    free_images[place[0]][number].append(file)
         for case, places in free_masks.items():
-            images: dict[int, list[SourceFile]] = defaultdict(list)
-            for number, found in self.images.items():
-                for place, file in found.items():
-                    if place[0] == case and file.path not in used:
-                        images[number].append(file)
+            # a file of two tasks may have been taken a moment ago, with another case
+            listed = {number: [f for f in files if f.path not in used] for number, files in free_images[case].items()}
+            images = {number: files for number, files in listed.items() if files}
             if len(places) == 1 and images and all(len(files) == 1 for files in images.values()):
                 chosen = {number: files[0] for number, files in images.items()}
                 self._take(places[0], chosen, self.masks[places[0]], used)
@@ -211,8 +198,5 @@ class _Group:
         return DeadLetter(self.dataset.name, case_id, task, fault.stage, fault.reason, fault.message, path)
 
 
-def _stamp(info: dict[str, Any]) -> str:
-    for key in STAMPS:
-        if info.get(key):
-            return f"{key}:{info[key]}"
-    return ""
+def _path(file: SourceFile) -> str:
+    return file.path

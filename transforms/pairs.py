@@ -20,6 +20,21 @@ from medvision.transforms.pair_columns import kind_columns, landmark_profile
 from medvision.transforms.split import SIDES, NumberedSplit
 
 ANNOTATION_KEY = {"BoxSize": "box", "MaskSize": "mask", "TumorLesionSize": "lesion", "LesionDiameter": "diameter"}
+_SHARED = (
+    *("slice_id", "dataset", "task", "upstream_name", "source_path", "mask_path", "landmark_path", "side", "plane"),
+    *("slice_dim", "slice_idx", "height", "width", "shape_xyz", "spacing_xyz_mm", "flags"),
+    *("pixel_spacing_mm", "mask_pixel_spacing_mm"),
+)
+_OF_SEGMENTS = {"BoxSize": ("boxes", "instances"), "MaskSize": ("pixel_count", "area_mm2")}
+
+
+def annotation_columns(kind: str) -> list[str]:
+    """Columns of annotation files that pairs of a kind are made of, nested ones by their Parquet paths."""
+    if kind in _OF_SEGMENTS:
+        nested = [f"segments.list.element.{name}" for name in ("label", "name", *_OF_SEGMENTS[kind])]
+    else:
+        nested = ["biometrics" if kind in LANDMARK_KINDS else "lesions"]
+    return [*_SHARED, *nested]
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,7 @@ def pair_groups(
     """Pairs of one annotation kind in a table of annotation rows.
 
     Args:
-        rows: Consecutive rows of one annotation file.
+        rows: Consecutive rows of one annotation file, at least its `annotation_columns`.
         kind: Annotation kind, a key of TASK_TYPES.
         slice_file: Published file that holds the slices, row for row as `rows`.
         first_row: Row of `slice_file` that the first of `rows` is.

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from medvision.schemas.case import Case
@@ -93,12 +94,18 @@ def _table_fields(dataset: Dataset) -> dict[str, Any]:
 def _fields(table: Any) -> Any:
     """Dataclasses as dictionaries, mappings as lists (the order of labels decides overlaps)."""
     if is_dataclass(table):
-        kind = type(table).__name__
-        shown = [field.name for field in fields(table) if not {field.name, f"{kind}.{field.name}"} & NOT_IN_ROWS]
-        named = {name: getattr(table, name) for name in shown}
+        kind: Any = type(table)
+        named = {name: getattr(table, name) for name in _shown(kind)}
         return {name: _fields(value) for name, value in named.items()}
     if isinstance(table, dict):
         return [[key, value] for key, value in table.items()]
     if isinstance(table, tuple):
         return [_fields(value) for value in table]
     return table
+
+
+@cache
+def _shown(table: Any) -> tuple[str, ...]:
+    """Names of a dataclass's fields that slice rows show; looked up once, not for each of thousands of shards."""
+    kind = table.__name__
+    return tuple(f.name for f in fields(table) if not {f.name, f"{kind}.{f.name}"} & NOT_IN_ROWS)

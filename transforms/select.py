@@ -9,7 +9,8 @@ from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DataFault, DeadLetter
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.rules import Rules
-from medvision.transforms.match import Matched, list_sources, match_cases
+from medvision.transforms.listing import list_sources
+from medvision.transforms.match import Matched, match_cases
 from medvision.transforms.patients import apply_lists
 
 

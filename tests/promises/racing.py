@@ -11,7 +11,8 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import Shard, ShardRecord
 from medvision.sources.registry import find_dataset
 from medvision.transforms import shard as shard_module
-from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.listing import list_sources
+from medvision.transforms.match import match_cases
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
 from medvision.transforms.store import Store
 

@@ -14,7 +14,8 @@ from medvision.sources.acdc import ACDC
 from medvision.sources.kits23 import KITS23
 from medvision.sources.msd import MSD
 from medvision.sources.totalsegmentator import CT_CLASSES, MR_CLASSES, TOTALSEGMENTATOR
-from medvision.transforms.match import Matched, list_sources, match_cases
+from medvision.transforms.listing import list_sources
+from medvision.transforms.match import Matched, match_cases
 
 CT_FOLDER, MR_FOLDER = "Totalsegmentator_dataset_v201", "TotalsegmentatorMRI_dataset_v200"
 

@@ -13,7 +13,8 @@ from medvision.schemas.case import Case
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import Shard, ShardFile, ShardRecord
 from medvision.sources.acdc import ACDC
-from medvision.transforms.match import list_sources, match_cases
+from medvision.transforms.listing import list_sources
+from medvision.transforms.match import match_cases
 from medvision.transforms.plan import plan_shard
 from medvision.transforms.records import adopt_record, commit_record, find_record
 from medvision.transforms.shard import build_shard

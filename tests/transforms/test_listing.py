@@ -1,0 +1,46 @@
+"""The quick walk of a local folder lists what fsspec's own does."""
+
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from medvision.schemas.case import SourceFile
+from medvision.transforms.listing import list_sources, walk_local
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Folders in folders, an empty one, links to a file, a folder and nothing, and a name beyond ASCII."""
+    home = tmp_path / "raw"
+    for path in ("a/b/c/deep.nii.gz", "a/one.txt", "z.bin", "ä b/ü.nii"):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_bytes(path.encode())
+    (home / "empty").mkdir()
+    (tmp_path / "apart").mkdir()
+    (tmp_path / "apart/far.bin").write_bytes(b"far away")
+    (home / "linked.bin").symlink_to(tmp_path / "apart/far.bin")
+    (home / "linked").symlink_to(tmp_path / "apart")
+    (home / "gone.bin").symlink_to("nowhere")
+    return home
+
+
+def test_the_walk_lists_what_fsspec_lists(folder: Path) -> None:
+    found = LocalFileSystem().find(str(folder), detail=True)
+    kept = {path: {key: info[key] for key in ("size", "mtime", "created")} for path, info in found.items()}
+    assert dict(walk_local(str(folder))) == kept
+
+
+def test_every_way_to_name_a_folder_gives_the_same_sources(folder: Path) -> None:
+    class Other(LocalFileSystem):  # takes the way of every other file system
+        pass
+
+    listed = list_sources(Other(), str(folder))
+    assert [file.path for file in listed] == sorted(file.path for file in listed)
+    assert SourceFile("linked.bin", 8, f"mtime:{(folder / 'linked.bin').lstat().st_mtime}") in listed
+    for spelled in (str(folder), f"{folder}/", f"file://{folder}"):
+        assert list_sources(LocalFileSystem(), spelled) == listed
+
+
+def test_a_folder_that_is_absent_has_no_sources(tmp_path: Path) -> None:
+    assert list_sources(LocalFileSystem(), str(tmp_path / "absent")) == []
