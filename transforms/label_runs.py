@@ -109,6 +109,36 @@ def _end_of_run(flat: np.ndarray, words: np.ndarray, i: int, end: int, value: in
 
 
 @numba.njit(cache=True, nogil=True)
+def _fill(
+    flat: np.ndarray,
+    words: np.ndarray,
+    length: int,
+    i: int,
+    first: np.ndarray,
+    line: int,
+    start: np.ndarray,
+    stop: np.ndarray,
+    label: np.ndarray,
+    count: int,
+) -> tuple[int, int, int]:
+    """Note runs from index `i` on until the arrays are full; returns where it stopped, its line, and the count."""
+    i = _end_of_run(flat, words, i, flat.shape[0], 0)  # background goes on over the ends of lines
+    while i < flat.shape[0] and count < start.shape[0]:
+        here = i // length
+        while line <= here:
+            first[line] = count
+            line += 1
+        begin = here * length
+        j = _end_of_run(flat, words, i, begin + length, flat[i])
+        start[count] = i - begin
+        stop[count] = j - begin
+        label[count] = flat[i]
+        count += 1
+        i = _end_of_run(flat, words, j, flat.shape[0], 0)
+    return i, line, count
+
+
+@numba.njit(cache=True, nogil=True)
 def _runs_along(
     flat: np.ndarray, words: np.ndarray, shape: tuple[int, int, int], room: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -118,27 +148,53 @@ def _runs_along(
     start = np.empty(min(room, 4096), np.int32)
     stop = np.empty(start.shape[0], np.int32)
     label = np.empty(start.shape[0], np.uint16)
-    count = 0
-    line = 0  # the next whose first run is not known yet
-    i = _end_of_run(flat, words, 0, flat.shape[0], 0)  # background goes on over the ends of lines
-    while i < flat.shape[0]:
-        here = i // length
-        while line <= here:
-            first[line] = count
-            line += 1
-        begin = here * length
-        j = _end_of_run(flat, words, i, begin + length, flat[i])
-        if count == start.shape[0]:
-            if count == room:
-                return first, start, stop, label
-            start, stop, label = _grown(start, room), _grown(stop, room), _grown(label, room)
-        start[count] = i - begin
-        stop[count] = j - begin
-        label[count] = flat[i]
-        count += 1
-        i = _end_of_run(flat, words, j, flat.shape[0], 0)
+    i, line, count = _fill(flat, words, length, 0, first, 0, start, stop, label, 0)
+    while i < flat.shape[0] and count < room:
+        start, stop, label = _grown(start, room), _grown(stop, room), _grown(label, room)
+        i, line, count = _fill(flat, words, length, i, first, line, start, stop, label, count)
     first[line:] = count
     return first, start[:count].copy(), stop[:count].copy(), label[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _ends_between(
+    start: np.ndarray,
+    stop: np.ndarray,
+    label: np.ndarray,
+    i: int,
+    i_end: int,
+    j: int,
+    j_end: int,
+    columns: int,
+    row: int,
+    since: np.ndarray,
+    ended: np.ndarray,
+    count: int,
+) -> int:
+    """Note what ends between the line of runs `i` and the next, that of runs `j`: walks both from change to change."""
+    c = 0
+    while i < i_end or j < j_end:
+        above, here, until = 0, 0, columns
+        if i < i_end:
+            if start[i] <= c:
+                above, until = np.int64(label[i]), np.int64(stop[i])
+            else:
+                until = np.int64(start[i])
+        if j < j_end:
+            if start[j] <= c:
+                here, until = np.int64(label[j]), min(until, np.int64(stop[j]))
+            else:
+                until = min(until, np.int64(start[j]))
+        if above != here:
+            if above != 0:
+                for k in range(c, until):
+                    ended[count, 0], ended[count, 1], ended[count, 2], ended[count, 3] = k, since[k], row, above
+                    count += 1
+            since[c:until] = row
+        c = until
+        i += i < i_end and stop[i] <= c
+        j += j < j_end and stop[j] <= c
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -158,8 +214,7 @@ def _runs_across(
     found_label = np.empty(found_start.shape[0], np.uint16)
     total = 0
     since = np.zeros(columns, np.int32)  # row where the column's run began
-    column, begin, end = np.empty(1024, np.int32), np.empty(1024, np.int32), np.empty(1024, np.int32)
-    value = np.empty(1024, np.uint16)
+    ended = np.empty((1024, 4), np.int32)  # column, first row, row past the last, label: as they end
     place = np.empty(columns, np.int64)
     for p in range(planes):
         count = 0
@@ -170,34 +225,13 @@ def _runs_across(
             i_end = first[line] if r > 0 else 0
             j = first[line] if r < rows else 0
             j_end = first[line + 1] if r < rows else 0
-            c = 0
-            while c < columns and (i < i_end or j < j_end):
-                above, here, until = 0, 0, columns
-                if i < i_end:
-                    if start[i] <= c:
-                        above, until = np.int64(label[i]), min(until, np.int64(stop[i]))
-                    else:
-                        until = min(until, np.int64(start[i]))
-                if j < j_end:
-                    if start[j] <= c:
-                        here, until = np.int64(label[j]), min(until, np.int64(stop[j]))
-                    else:
-                        until = min(until, np.int64(start[j]))
-                if above != here:
-                    for k in range(c, until):
-                        if above != 0:
-                            if count == column.shape[0]:
-                                most = planes * rows * columns
-                                column, begin = _grown(column, most), _grown(begin, most)
-                                end, value = _grown(end, most), _grown(value, most)
-                            column[count], begin[count], end[count], value[count] = k, since[k], r, above
-                            count += 1
-                        since[k] = r
-                c = until
-                if i < i_end and stop[i] <= c:
-                    i += 1
-                if j < j_end and stop[j] <= c:
-                    j += 1
+            if i == i_end and j == j_end:
+                continue
+            if ended.shape[0] < count + columns:
+                larger = np.empty((2 * ended.shape[0] + columns, 4), np.int32)
+                larger[:count] = ended[:count]
+                ended = larger
+            count = _ends_between(start, stop, label, i, i_end, j, j_end, columns, r, since, ended, count)
         if total + count >= room:
             return first_across, np.empty(room, np.int32), found_stop, found_label
         while total + count > found_start.shape[0]:
@@ -205,13 +239,13 @@ def _runs_across(
             found_label = _grown(found_label, room)
         place[:] = 0
         for n in range(count):
-            place[column[n]] += 1
+            place[ended[n, 0]] += 1
         for k in range(columns):
             first_across[p * columns + k + 1] = first_across[p * columns + k] + place[k]
             place[k] = first_across[p * columns + k]
         for n in range(count):  # of a column in the order of rows
-            at = place[column[n]]
-            place[column[n]] += 1
-            found_start[at], found_stop[at], found_label[at] = begin[n], end[n], value[n]
+            at = place[ended[n, 0]]
+            place[ended[n, 0]] += 1
+            found_start[at], found_stop[at], found_label[at] = ended[n, 1], ended[n, 2], ended[n, 3]
         total += count
     return first_across, found_start[:total].copy(), found_stop[:total].copy(), found_label[:total].copy()
