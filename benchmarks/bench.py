@@ -41,7 +41,7 @@ def measure(case: BenchCase, raw: Path, images: str, repeats: int, naive_repeats
         ask["floor"]()
         for turn in range(repeats):
             for side in SIDES:
-                if side != "naive" or turn < naive_repeats:
+                if side != "naive" or (case.with_naive and turn < naive_repeats):
                     runs[side].append(ask[side]())
     result: dict[str, Any] = {"case": case.name, "title": case.title, "images": images, "repeats": repeats}
     for side, found in runs.items():
@@ -57,7 +57,7 @@ def measure(case: BenchCase, raw: Path, images: str, repeats: int, naive_repeats
     result["work"] = amounts(home / "ours", raw / case.dataset)
     pairs = zip(runs["ours"], runs["floor"], strict=True)
     result["ratio_to_floor"] = _median([ours.seconds / floor.seconds for ours, floor in pairs])
-    result["naive_to_ours"] = result["naive"]["seconds"] / result["ours"]["seconds"]
+    result["naive_to_ours"] = result["naive"]["seconds"] / result["ours"]["seconds"] or None
     return result
 
 
@@ -94,18 +94,22 @@ def table_of(results: list[dict[str, Any]]) -> Table:
         ours, floor, naive = result["ours"], result["floor"], result["naive"]
         for step in [*STEPS, "other"]:
             if max(side["steps"][step] for side in (ours, floor, naive)) >= 0.0005:
-                cells = [f"{result[side]['steps'][step]:.3f}" for side in SIDES]
+                cells = [_seconds(result[side]["steps"][step]) for side in SIDES]
                 table.add_row("", step, *cells, _over(ours["steps"][step], floor["steps"][step]), "", "")
         table.add_row(
-            f"[bold]{result['title']}[/]\n{MODES[result['images']]}",
+            f"[bold]{result['case']}[/]\n{result['images']}",
             "[bold]total[/]",
-            *(f"[bold]{result[side]['seconds']:.3f}[/]" for side in SIDES),
+            *(f"[bold]{_seconds(result[side]['seconds'])}[/]" for side in SIDES),
             f"[bold]{result['ratio_to_floor']:.2f}[/]",
-            f"{result['naive_to_ours']:.0f}",
+            f"{result['naive_to_ours']:.0f}" if result["naive_to_ours"] else "",
             " / ".join(str(result[side]["peak_mb"]) for side in SIDES),
             end_section=True,
         )
     return table
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}" if value else ""
 
 
 def _over(value: float, floor: float) -> str:
