@@ -1,5 +1,6 @@
 # make demo    build a miniature release from miniature raw archives
 # make test    everything the project checks
+# make cost    the tables of docs/cost.md anew, from a benchmark on this machine (BENCH=file.json: from that one)
 # PYTHON=python3.12 make demo    with another interpreter
 
 PYTHON ?= python3
@@ -8,8 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
+BENCH ?= $(VENV)/bench.json
 
-.PHONY: venv demo test lint types lock clean
+.PHONY: venv demo test lint types cost lock clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -42,6 +44,12 @@ types: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(TYPED) .
 	@rm -rf build
 	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
+
+cost: venv $(BENCH)
+	$(BIN)/python benchmarks/cost.py $(BENCH) --markdown docs/cost.md
+
+$(VENV)/bench.json: | venv
+	$(BIN)/python benchmarks/bench.py --json $@
 
 lock:
 	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \

@@ -22,7 +22,8 @@ def written_bytes(release: Path) -> int:
 
 
 def amounts(release: Path, folder: Path) -> dict[str, int]:
-    """What a build worked on: inflated bytes of images and masks, bytes of 16-bit pixels encoded, rows."""
+    """What a build worked on: inflated bytes of images and masks, bytes of 16-bit pixels encoded, rows, bytes
+    of tars written."""
     images = floor_images(release, folder)
     shown = {image.path for image in images}
     read = [
@@ -36,6 +37,7 @@ def amounts(release: Path, folder: Path) -> dict[str, int]:
         "mask_bytes": sum(int.from_bytes(path.read_bytes()[-4:], "little") for path in masks if path.suffix == ".gz"),
         "pixel_bytes": 2 * pixels,
         "rows": sum(table.num_rows for table in tables),
+        "webdataset_bytes": sum(path.stat().st_size for path in release.rglob("attempt-*/webdataset.tar")),
     }
 
 
