@@ -1,6 +1,6 @@
 # make demo    build a miniature release from miniature raw archives
 # make test    everything the project checks
-# make cost    the tables of docs/cost.md anew, from a benchmark on this machine (BENCH=file.json: from that one)
+# make bench   whole cases beside two baselines; make scale, make cost: the other figures of the docs
 # PYTHON=python3.12 make demo    with another interpreter
 
 PYTHON ?= python3
@@ -9,9 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
-BENCH ?= $(VENV)/bench.json
+FIGURES := docs/figures
 
-.PHONY: venv demo test lint types cost lock clean
+.PHONY: venv demo test lint types bench scale cost lock clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -45,11 +45,17 @@ types: venv
 	@rm -rf build
 	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
 
-cost: venv $(BENCH)
-	$(BIN)/python benchmarks/cost.py $(BENCH) --markdown docs/cost.md
+# Whole cases beside a naive build and the floor: some 20 minutes, best on a machine with nothing else to do.
+bench: venv
+	$(BIN)/python benchmarks/bench.py --json $(FIGURES)/cases.json --svg $(FIGURES)/cases.svg
 
-$(VENV)/bench.json: | venv
-	$(BIN)/python benchmarks/bench.py --json $@
+scale: venv
+	$(BIN)/python benchmarks/scale_cases.py --cases 20 200 2000 --json $(FIGURES)/scale.json
+	$(BIN)/python benchmarks/beam_overhead.py --json $(FIGURES)/workers.json
+	$(BIN)/python benchmarks/scaling_chart.py $(FIGURES)/scale.json $(FIGURES)/workers.json $(FIGURES)/scaling.svg
+
+cost: venv
+	$(BIN)/python benchmarks/cost.py $(FIGURES)/cases.json --markdown docs/cost.md
 
 lock:
 	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \

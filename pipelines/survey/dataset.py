@@ -25,7 +25,7 @@ from medvision.transforms.select import find_cases
 SHARD_BYTES = 256e6
 """Usual size of a shard of one format."""
 OVER_SIZE = 2.0
-RAW_BYTES_PER_SECOND = 8e6
+RAW_BYTES_PER_SECOND = 25e6
 """Raw bytes that one worker turns into both formats on all planes (measured on a gzipped CT of 512x512x600)."""
 EXPECTED = ("known_bad", "no_spacing", "excluded_upstream")
 """Reasons that a table or upstream decided; no surprise."""

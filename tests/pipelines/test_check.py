@@ -425,7 +425,7 @@ def test_the_table_groups_findings_and_shows_three_examples(raw: Path, capsys: p
     (line,) = [line for line in lines if line.startswith("  ACDC (4): ACDC/database/")]
     assert line.count("_frame") == 3
     assert line.endswith("; and 1 more")
-    assert "8 MB/s" in text
+    assert "25 MB/s" in text
     assert lines[-1] == "errors: see above"
     assert str(raw.parent) not in text
 
