@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import fsspec
@@ -52,6 +53,7 @@ class CaseReader:
         self.spacing_in_header = dataset is not None and dataset.spacing_in_header
         self.tasks = {task.number: task for task in dataset.tasks} if dataset is not None else {}
         self.sha256: dict[str, str] = {}
+        self._header_sha256: dict[str, str] = {}
 
     def mask(self, case: Case) -> Mask:
         """The case's mask; per-class files are merged in label order, the first label wins."""
@@ -113,16 +115,16 @@ class CaseReader:
         if self.with_voxels or not is_nifti(path):
             return self._read(opened)
         with _fault_path(path), open_nifti(opened, whole=False) as file:
+            self._header_sha256[path] = file.header.sha256
             return file.header.without_voxels()
 
     def _hash(self, case: Case, file: SourceFile) -> SourceHash:
         is_image = bool(case.masks) and file in {image.file for image in case.images} - set(case.masks)
         if not self.with_voxels and is_image and file.path not in self.sha256 and is_nifti(file.path):
-            try:
-                with open_nifti(Opened(self.fs, self.root, file), whole=False) as nifti:
-                    return SourceHash("", nifti.header.sha256)
-            except DataFault:
-                pass  # it has no header to tell it by
+            with suppress(DataFault):  # without a header to tell it by, it is hashed whole
+                if file.path not in self._header_sha256:
+                    self._image_raw(Opened(self.fs, self.root, file))
+                return SourceHash("", self._header_sha256[file.path])
         if file.path not in self.sha256:
             self.sha256[file.path] = source_sha256(self.fs, self.root, file.path)
         return SourceHash(self.sha256[file.path], "")
