@@ -62,7 +62,7 @@ def write_cases(raw: Path, dataset: str, count: int) -> None:
 
 def build(raw: str, out: str, dataset: str) -> dict[str, float]:
     """One build by one worker; seconds from the first shard's start to the last one's end, and of the steps after."""
-    from medvision.pipelines import publish, run, steps
+    from medvision.pipelines import publish, publish_steps, run, steps
     from medvision.transforms.threads import limit_threads
     from medvision.transforms.warm import warm_up
 
@@ -72,7 +72,7 @@ def build(raw: str, out: str, dataset: str) -> dict[str, float]:
     spent: dict[str, float] = {"shards": 0.0}
     parts = {
         "build_shard": steps,
-        "write_plans": steps,
+        "write_plans": publish_steps,
         **dict.fromkeys(("write_pairs", "publish_shard", "finish", "_collect_garbage"), publish),
     }
     with ExitStack() as stack:

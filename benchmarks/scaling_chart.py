@@ -42,7 +42,7 @@ def draw(scale: list[dict[str, Any]], workers: list[dict[str, Any]], path: Path)
         right.text(row["building"], place, f" {row['x over one']:.2f} x one", va="center", fontsize=8)
     right.set_yticks(range(len(shown)), [NAMES[row["way"]] for row in shown])
     right.set_xlim(0, 1.25 * max(row["building"] for row in shown))
-    right.set_xlabel("seconds from the first shard's start to the last one's end")
+    right.set_xlabel("seconds of building, start-up apart")
     for panel in (left, right):
         panel.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()

@@ -3,6 +3,7 @@
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
+from medvision.pipelines.publish_steps import PublishRelease
 from medvision.pipelines.steps import (
     CASES,
     DEAD,
@@ -12,7 +13,6 @@ from medvision.pipelines.steps import (
     DropEmptyMasks,
     MatchCases,
     PlanShards,
-    PublishRelease,
     Tables,
 )
 from medvision.schemas.options import BuildOptions

@@ -1,4 +1,4 @@
-"""The named steps of a build as PTransforms. They only wire; the work is in plain functions."""
+"""The named steps of a build, up to its shards, as PTransforms. They only wire; the work is in plain functions."""
 
 # No `from __future__ import annotations` here: Beam reads these hints to check the wiring.
 
@@ -9,29 +9,20 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
-from apache_beam.transforms.combiners import ToList
 
-from medvision.pipelines import publish
-from medvision.pipelines.plans import write_plans
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
-from medvision.schemas.faults import DeadLetter
 from medvision.schemas.options import BuildOptions
-from medvision.schemas.pairs import kinds_of
-from medvision.schemas.plans import PLANS, plan_kinds_of
-from medvision.schemas.record import PublishedFile, Shard, ShardRecord
+from medvision.schemas.record import Shard, ShardRecord
 from medvision.transforms.labelled import empty_mask
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
 from medvision.transforms.select import find_cases
 from medvision.transforms.shard import build_shard
-from medvision.transforms.split import NumberedSplit, numbered_splits
+from medvision.transforms.split import numbered_splits
 from medvision.transforms.threads import limit_threads
 from medvision.transforms.warm import warm_up
 
 Tables = tuple[Dataset, ...]
-PairJob = tuple[str, list[ShardRecord]]
-"""A kind, and the shards of one dataset."""
-
 CASES, DEAD, SPLITS = "cases", "dead", "splits"
 
 
@@ -108,43 +99,6 @@ class BuildShards(beam.PTransform):
         return shards | "Build" >> beam.ParDo(_Build(self.datasets, self.options))
 
 
-@dataclass
-class PublishRelease(beam.PTransform):
-    """Names, pairs, plans, tables, manifest: begins when every shard is built, ends with the manifest."""
-
-    datasets: Tables
-    options: BuildOptions
-    splits: PCollection[tuple[str, NumberedSplit]]
-    dead_letters: PCollection[DeadLetter]
-
-    def expand(self, records: PCollection[ShardRecord]) -> PCollection[dict[str, object]]:
-        ready = records | "Gather records" >> ToList() | "Take lock" >> beam.ParDo(_Begin(self.options))
-        shard_files = (
-            ready
-            | "Each shard" >> beam.FlatMap(_each)
-            | "Spread links" >> beam.Reshuffle()
-            | "Name files" >> beam.ParDo(_Link(self.options))
-        )
-        pair_files = (
-            ready
-            | "Each kind" >> beam.ParDo(_PairJobs(self.datasets, self.options))
-            | "Spread pairs" >> beam.Reshuffle()
-            | "Write pairs" >> beam.ParDo(_WritePairs(self.options), beam.pvalue.AsDict(self.splits))
-        )
-        plan_files = (
-            ready
-            | "Each plan" >> beam.ParDo(_PlanJobs(self.datasets, self.options))
-            | "Spread plans" >> beam.Reshuffle()
-            | "Write plans" >> beam.ParDo(_WritePlans(self.datasets, self.options), beam.pvalue.AsDict(self.splits))
-        )
-        files = (shard_files, pair_files, plan_files) | "All files" >> beam.Flatten() | "Gather files" >> ToList()
-        return ready | "Write manifest" >> beam.ParDo(
-            _Finish(self.datasets, self.options),
-            beam.pvalue.AsSingleton(files),
-            beam.pvalue.AsList(self.dead_letters),
-        )
-
-
 class _Match(beam.DoFn):
     def __init__(self, options: BuildOptions) -> None:
         self.options = options
@@ -156,14 +110,14 @@ class _Match(beam.DoFn):
             yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
 
 
-class _ByName(beam.DoFn):
+class ByName(beam.DoFn):
     """A DoFn that finds the table of a dataset by name."""
 
     def __init__(self, datasets: Tables) -> None:
         self.tables = {dataset.name: dataset for dataset in datasets}
 
 
-class _NumberSplits(_ByName):
+class _NumberSplits(ByName):
     def __init__(self, datasets: Tables, options: BuildOptions) -> None:
         super().__init__(datasets)
         self.options = options
@@ -177,7 +131,7 @@ class _NumberSplits(_ByName):
         yield from cases[: self.options.limit or None]
 
 
-class _DropEmpty(_ByName):
+class _DropEmpty(ByName):
     def __init__(self, datasets: Tables, options: BuildOptions) -> None:
         super().__init__(datasets)
         self.options = options
@@ -190,12 +144,12 @@ class _DropEmpty(_ByName):
             yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
 
 
-class _ChooseBucket(_ByName):
+class _ChooseBucket(ByName):
     def process(self, case: Case) -> Iterator[tuple[Bucket, Case]]:
         yield bucket_of(case, self.tables[case.dataset].bucket_bits), case
 
 
-class _NameShard(_ByName):
+class _NameShard(ByName):
     def __init__(self, datasets: Tables, options: BuildOptions) -> None:
         super().__init__(datasets)
         self.options = options
@@ -205,7 +159,7 @@ class _NameShard(_ByName):
         yield plan_shard(bucket, cases, self.tables[bucket[0]], self.options)
 
 
-class _Build(_ByName):
+class _Build(ByName):
     def __init__(self, datasets: Tables, options: BuildOptions) -> None:
         super().__init__(datasets)
         self.options = options
@@ -222,83 +176,5 @@ class _Build(_ByName):
         yield record
 
 
-class _Begin(beam.DoFn):
-    def __init__(self, options: BuildOptions) -> None:
-        self.options = options
-
-    def process(self, records: list[ShardRecord]) -> Iterator[list[ShardRecord]]:
-        yield publish.begin(records, self.options)
-
-
-class _Link(beam.DoFn):
-    def __init__(self, options: BuildOptions) -> None:
-        self.options = options
-
-    def process(self, record: ShardRecord) -> Iterator[PublishedFile]:
-        yield from publish.publish_shard(record, self.options)
-
-
-class _PairJobs(_ByName):
-    """One job a dataset and annotation kind."""
-
-    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
-        super().__init__(datasets)
-        self.options = options
-
-    def process(self, records: list[ShardRecord]) -> Iterator[PairJob]:
-        for name in sorted({record.shard.dataset for record in records}):
-            mine = [record for record in records if record.shard.dataset == name]
-            for kind in kinds_of(self.tables[name], self.options.rule_table):
-                yield kind, mine
-
-
-class _WritePairs(beam.DoFn):
-    def __init__(self, options: BuildOptions) -> None:
-        self.options = options
-
-    def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
-        kind, records = job
-        yield from publish.write_pairs(kind, records, splits[records[0].shard.dataset], self.options)
-
-
-class _PlanJobs(_ByName):
-    """One job a dataset and kind of plan, where plans are asked for."""
-
-    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
-        super().__init__(datasets)
-        self.asked = PLANS in options.formats
-
-    def process(self, records: list[ShardRecord]) -> Iterator[PairJob]:
-        for name in sorted({record.shard.dataset for record in records}) if self.asked else ():
-            mine = [record for record in records if record.shard.dataset == name]
-            for kind in plan_kinds_of(self.tables[name]):
-                yield kind, mine
-
-
-class _WritePlans(_ByName):
-    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
-        super().__init__(datasets)
-        self.options = options
-
-    def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
-        kind, records = job
-        name = records[0].shard.dataset
-        yield from write_plans(kind, records, splits[name], self.tables[name], self.options)
-
-
-class _Finish(beam.DoFn):
-    def __init__(self, datasets: Tables, options: BuildOptions) -> None:
-        self.datasets, self.options = datasets, options
-
-    def process(
-        self, records: list[ShardRecord], files: list[PublishedFile], letters: list[DeadLetter]
-    ) -> Iterator[dict[str, object]]:
-        yield publish.finish(records, files, letters, self.datasets, self.options)
-
-
 def _by_dataset(case: Case) -> tuple[str, Case]:
     return case.dataset, case
-
-
-def _each(records: list[ShardRecord]) -> list[ShardRecord]:
-    return records

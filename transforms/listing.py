@@ -29,8 +29,11 @@ def list_sources(fs: fsspec.AbstractFileSystem, root: str) -> list[SourceFile]:
 def walk_local(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """What fsspec's `find` gives of a local folder, in a third of the time: it asks more of each file than is needed.
 
-    Folders that cannot be listed are left out and links to folders are not followed, as there. A link has the size of
-    what it leads to, 0 where that is gone, and its own time.
+    Links to folders are not followed, as there; a link has the size of what it leads to, 0 where that is gone, and its
+    own time. A folder that may not be listed is an error, where `find` would leave out its cases without a word.
+
+    Raises:
+        OSError: A folder cannot be listed.
     """
     waiting = [folder]
     while waiting:
@@ -44,8 +47,8 @@ def walk_local(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
                             yield entry.path, _info(entry)
                     except FileNotFoundError:
                         continue  # removed since it was listed
-        except OSError:
-            continue
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # removed since it was listed, or no folder from the start
 
 
 def _info(entry: os.DirEntry[str]) -> dict[str, Any]:

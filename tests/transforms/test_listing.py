@@ -1,6 +1,8 @@
 """The quick walk of a local folder lists what fsspec's own does."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fsspec.implementations.local import LocalFileSystem
@@ -44,3 +46,17 @@ def test_every_way_to_name_a_folder_gives_the_same_sources(folder: Path) -> None
 
 def test_a_folder_that_is_absent_has_no_sources(tmp_path: Path) -> None:
     assert list_sources(LocalFileSystem(), str(tmp_path / "absent")) == []
+
+
+def test_a_folder_that_may_not_be_listed_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cases would be left out without a word. (Permissions do not stop an administrator, hence the stand-in.)"""
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path.endswith("/b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr("medvision.transforms.listing.os.scandir", refuse)
+    with pytest.raises(PermissionError):
+        list_sources(LocalFileSystem(), str(folder))
