@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numba
 import numpy as np
 
 from medvision.schemas.faults import DataFault
 from medvision.transforms.memory_order import in_memory_order
+
+T = TypeVar("T")
 
 MAX_RUNS = 8_000_000
 """Most runs of one mask, some 40 bytes each: real masks have up to a few hundred thousand; noise fills the memory."""
@@ -65,12 +67,12 @@ def find_runs(mask: np.ndarray) -> MaskRuns:
     crossing = _runs_across(first, start, stop, label, stack.shape, MAX_RUNS)
     if len(crossing[1]) == MAX_RUNS:
         raise DataFault("labels", "too_many_components", limit=MAX_RUNS)
-    turned = (_turned(part) for part in (axes, stack.shape, flipped))
-    shape_xyz = (int(mask.shape[0]), int(mask.shape[1]), int(mask.shape[2]))
-    return MaskRuns(shape_xyz, along, LabelRuns(*turned, *crossing))
+    across = LabelRuns(_swapped(axes), _swapped(stack.shape), _swapped(flipped), *crossing)
+    return MaskRuns((int(mask.shape[0]), int(mask.shape[1]), int(mask.shape[2])), along, across)
 
 
-def _turned(triple: tuple[Any, ...]) -> Any:
+def _swapped(triple: tuple[T, ...]) -> tuple[T, T, T]:
+    """With the last two in each other's place."""
     return triple[0], triple[2], triple[1]
 
 
@@ -177,14 +179,14 @@ def _ends_between(
         above, here, until = 0, 0, columns
         if i < i_end:
             if start[i] <= c:
-                above, until = np.int64(label[i]), np.int64(stop[i])
+                above, until = int(label[i]), int(stop[i])
             else:
-                until = np.int64(start[i])
+                until = int(start[i])
         if j < j_end:
             if start[j] <= c:
-                here, until = np.int64(label[j]), min(until, np.int64(stop[j]))
+                here, until = int(label[j]), min(until, int(stop[j]))
             else:
-                until = min(until, np.int64(start[j]))
+                until = min(until, int(start[j]))
         if above != here:
             if above != 0:
                 for k in range(c, until):
