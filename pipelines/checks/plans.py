@@ -96,12 +96,15 @@ def tally_case(case: dict[str, Any]) -> CaseTally:
 
 
 def _pairs_by_plan(release: Release, dataset: str) -> dict[str, Counts]:
-    """Pairs of a dataset by kind of plan, as the listed rows of the pairs files say."""
+    """Pairs of a dataset by kind of plan, as the listed rows of the pairs files say; of some kinds there is no plan."""
     kinds = {pair_kind: plan for plan, pair_kind in PLAN_KINDS.items()} | dict.fromkeys(LANDMARK_KINDS, "biometry")
     found: dict[str, Counts] = {}
     for file in release.files("pairs", dataset):
         config = PurePosixPath(file.path).parent.name
+        plan = kinds.get(kind_of_config(config))
+        if plan is None:
+            continue
         _, task, plane, side = config.rsplit("_", 3)
         key = (int(task.removeprefix("Task")), plane.lower(), side.lower())
-        found.setdefault(kinds[kind_of_config(config)], Counter())[key] += file.rows
+        found.setdefault(plan, Counter())[key] += file.rows
     return found

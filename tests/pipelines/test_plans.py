@@ -339,6 +339,8 @@ def test_formats_hold_plans_where_upstream_has_them():
 
 def test_exact_rules_make_no_plans(raw_of_plans, tmp_path, capsys):
     made = small(raw_of_plans, tmp_path / "out", rules="exact")
+    assert list((made.out / "pairs").glob("*_LesionDiameter_*"))  # a kind without plans anywhere
+    assert validate_release(str(made.out), "deep").ok
     assert not made.plans.exists()
     asked = replace(made.options, out=str(tmp_path / "never"), formats=("parquet", "plans"))
     with pytest.raises(PreflightError, match="no plans by rules exact; leave plans out of --formats"):
