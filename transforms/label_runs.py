@@ -79,7 +79,8 @@ def _swapped(triple: tuple[T, ...]) -> tuple[T, T, T]:
 @numba.njit(cache=True, nogil=True)
 def _grown(array: np.ndarray, room: int) -> np.ndarray:
     larger = np.empty(min(room, 2 * array.shape[0]), array.dtype)
-    larger[: array.shape[0]] = array
+    for k in range(array.shape[0]):  # to assign a slice takes seconds to compile
+        larger[k] = array[k]
     return larger
 
 
@@ -154,7 +155,9 @@ def _runs_along(
     while i < flat.shape[0] and count < room:
         start, stop, label = _grown(start, room), _grown(stop, room), _grown(label, room)
         i, line, count = _fill(flat, words, length, i, first, line, start, stop, label, count)
-    first[line:] = count
+    while line <= lines:
+        first[line] = count
+        line += 1
     return first, start[:count].copy(), stop[:count].copy(), label[:count].copy()
 
 
@@ -192,7 +195,8 @@ def _ends_between(
                 for k in range(c, until):
                     ended[count, 0], ended[count, 1], ended[count, 2], ended[count, 3] = k, since[k], row, above
                     count += 1
-            since[c:until] = row
+            for k in range(c, until):
+                since[k] = row
         c = until
         i += i < i_end and stop[i] <= c
         j += j < j_end and stop[j] <= c
@@ -231,7 +235,9 @@ def _runs_across(
                 continue
             if ended.shape[0] < count + columns:
                 larger = np.empty((2 * ended.shape[0] + columns, 4), np.int32)
-                larger[:count] = ended[:count]
+                for n in range(count):
+                    for k in range(4):
+                        larger[n, k] = ended[n, k]
                 ended = larger
             count = _ends_between(start, stop, label, i, i_end, j, j_end, columns, r, since, ended, count)
         if total + count >= room:
@@ -239,7 +245,8 @@ def _runs_across(
         while total + count > found_start.shape[0]:
             found_start, found_stop = _grown(found_start, room), _grown(found_stop, room)
             found_label = _grown(found_label, room)
-        place[:] = 0
+        for k in range(columns):
+            place[k] = 0
         for n in range(count):
             place[ended[n, 0]] += 1
         for k in range(columns):
