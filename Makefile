@@ -45,7 +45,7 @@ types: venv
 	@rm -rf build
 	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
 
-# Whole cases beside a naive build and the floor: some 20 minutes, best on a machine with nothing else to do.
+# Whole cases beside a naive build and the floor: some ten minutes, best on a machine with nothing else to do.
 bench: venv
 	$(BIN)/python benchmarks/bench.py --json $(FIGURES)/cases.json --svg $(FIGURES)/cases.svg
 

@@ -77,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--rules", choices=sorted(RULES), default="1.4.0", help=RULES_HELP)
     planes_help = f"comma-separated: {','.join(PLANES)} (default: all)"
     build.add_argument("--planes", type=_subset(PLANES), default=PLANES, help=planes_help)
-    formats_help = f"of {','.join(FORMATS)} (default: all; no plans by rules exact, no tars without images)"
+    formats_help = (
+        f"comma-separated: {','.join(FORMATS)} (default: all; no plans by rules exact, no tars without images)"
+    )
     build.add_argument("--formats", type=_subset(FORMATS), default=(), help=formats_help)
     build.add_argument("--images", choices=IMAGES, default="png16", help="how slices are kept (default: %(default)s)")
     workers = min(2, os.cpu_count() or 1)
