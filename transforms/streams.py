@@ -88,50 +88,38 @@ class Inflating:
 
     def read(self, count: int) -> bytes:
         """Up to `count` bytes (fewer only at the end)."""
-        parts, left = [], count
-        while left:
-            part = self._read(min(left, CHUNK))
-            if not part:
-                break
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
+        return b"".join(self._arriving(count))
 
     def read_into(self, buffer: memoryview) -> int:
         """Fill `buffer`; returns how many bytes came."""
         done = 0
-        while done < len(buffer):
-            part = self._read(min(INFLATE_CHUNK, len(buffer) - done))
-            if not part:
-                break
+        for part in self._arriving(len(buffer)):
             buffer[done : done + len(part)] = part
             done += len(part)
         return done
 
     def parts(self, count: int) -> Iterator[bytes]:
         """`count` bytes in parts of INFLATE_CHUNK, each but the last of that size; fewer only at the end."""
-        done = 0
-        while done < count:
+        for done in range(0, count, INFLATE_CHUNK):
             part = self.read(min(INFLATE_CHUNK, count - done))
             if not part:
-                break
-            done += len(part)
+                return
             yield part
 
     def skip(self, count: int) -> int:
         """Read and drop up to `count` bytes; returns how many came."""
-        done = 0
-        while done < count:
-            part = self._read(min(CHUNK, count - done))
-            if not part:
-                break
-            done += len(part)
-        return done
+        return sum(map(len, self._arriving(count)))
 
     def drain(self) -> None:
         """Read to the end, which checks the CRC of a gzip stream."""
         if self.skip(MAX_TRAILING + 1) > MAX_TRAILING:
             raise DataFault("read", "trailing_data")
+
+    def _arriving(self, count: int) -> Iterator[bytes]:
+        """Up to `count` bytes as they come, INFLATE_CHUNK at most at a time."""
+        while count and (part := self._read(min(INFLATE_CHUNK, count))):
+            count -= len(part)
+            yield part
 
     def _read(self, count: int) -> bytes:
         try:
