@@ -18,13 +18,16 @@ from medvision.pipelines.steps import (
 from medvision.schemas.options import BuildOptions
 
 
-def build_release(pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions) -> PCollection[dict[str, object]]:
+def build_release(
+    pipeline: beam.Pipeline, datasets: Tables, options: BuildOptions, min_ram_bytes: int = 0
+) -> PCollection[dict[str, object]]:
     """Wire a release from raw archives to manifest.
 
     Args:
         pipeline: Where to add the steps; running it is the caller's.
         datasets: Tables, sorted by name, without doubles.
         options: From where, to where, by which rules.
+        min_ram_bytes: What building the largest case takes, for engines that choose machines by it; 0 says nothing.
 
     Returns:
         A collection of one element: the manifest that was written.
@@ -37,6 +40,6 @@ def build_release(pipeline: beam.Pipeline, datasets: Tables, options: BuildOptio
         assigned[CASES]
         | "Plan shards" >> PlanShards(datasets, options)
         | "Spread shards" >> beam.Reshuffle()  # else fusion builds a dataset's shards in one process
-        | "Build shards" >> BuildShards(datasets, options)
+        | "Build shards" >> BuildShards(datasets, options, min_ram_bytes)
         | "Publish" >> PublishRelease(datasets, options, assigned[SPLITS], dead_letters)
     )

@@ -1,4 +1,4 @@
-"""The commands that read finished releases and count or compare: `stats` and `diff`."""
+"""The commands that read finished releases and count or compare, `stats` and `diff`; and the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from medvision.schemas.rules import RULES
 
 SAME, DIFFERENT = 0, 1
+WORKER_PORT = 50000
 STATS_HELP = (
     "Counts as upstream's dataset-info gives them. images, masks: its 3D images and masks. slices: its non-empty 2D "
     "slices. multi: its multi-instance samples, all pairs. single: its single-instance samples, after its load-time "
@@ -44,6 +45,33 @@ def add_diff(commands: Any) -> None:
     diff.add_argument("--limit", type=int, default=0, metavar="N", help="compare the first N cases of each dataset")
     diff.add_argument("--hash", action="store_true", help="print both content hashes (decodes every image)")
     diff.set_defaults(run=_diff)
+
+
+def add_workers(commands: Any) -> None:
+    """Add `workers`."""
+    workers = commands.add_parser(
+        "workers",
+        help="serve a Flink cluster with worker processes, on each of its machines",
+        description="Start and stop worker processes as the TaskManagers of this machine ask for them, until "
+        "interrupted. Whoever reaches the port can run code: keep it on the machine or in a closed network.",
+    )
+    workers.add_argument("--port", type=int, default=WORKER_PORT, help="(default: %(default)s)")
+    workers.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    workers.set_defaults(run=_workers)
+
+
+def _workers(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    import threading
+
+    from medvision.runners.pool import worker_pool
+
+    with worker_pool(arguments.port, arguments.host) as address:
+        console.print(f"workers at {address}; pass --environment_type=EXTERNAL --environment_config={address}")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return SAME
+    return SAME
 
 
 def _stats(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:

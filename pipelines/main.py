@@ -1,4 +1,4 @@
-"""The command line: `medvision datasets | check | build | validate | inspect | stats | diff`."""
+"""The command line: `medvision datasets | check | build | validate | inspect | stats | diff | workers`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 import medvision
 from medvision.pipelines.card import pair_columns
-from medvision.pipelines.commands import add_diff, add_stats
+from medvision.pipelines.commands import add_diff, add_stats, add_workers
 from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.dataset import PLANES
@@ -23,6 +23,12 @@ from medvision.schemas.rules import RULES
 
 OK, FAILED, USAGE = 0, 1, 2
 RULES_HELP = "what to measure and keep: a version of upstream, or exact (default: %(default)s)"
+DEFAULT_WORKERS = {"direct": min(2, os.cpu_count() or 1), "prism": 1, "flink": 2, "dataflow": 20}
+"""Processes by engine; of Dataflow the most that it may take."""
+RUNNER_HELP = "the engine: this machine alone, or one of docs/running.md (default: %(default)s)"
+WORKERS_HELP = "processes; the most of them on dataflow (default: " + (
+    ", ".join(f"{count} {name}" for name, count in DEFAULT_WORKERS.items()) + ")"
+)
 PIPE_COLUMNS = 160
 """Where no terminal sets a width: tables must not lose text."""
 
@@ -82,15 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--formats", type=_subset(FORMATS), default=(), help=formats_help)
     build.add_argument("--images", choices=IMAGES, default="png16", help="how slices are kept (default: %(default)s)")
-    workers = min(2, os.cpu_count() or 1)
-    build.add_argument(
-        "--workers", type=_positive, default=workers, metavar="N", help="processes (default: %(default)s)"
-    )
+    build.add_argument("--workers", type=_positive, default=0, metavar="N", help=WORKERS_HELP)
     build.add_argument("--limit", type=_positive, default=0, metavar="N", help="first N cases of each dataset")
     build.add_argument("--splits-from", default="", metavar="DIR", help="published plan files to take splits from")
     build.add_argument("--strict", action="store_true", help="exit 1 when any case was left out")
     build.add_argument("--replace", action="store_true", help="replace another release that stands in OUT")
-    build.add_argument("--runner", choices=["direct"], default="direct")
+    build.add_argument("--runner", choices=list(DEFAULT_WORKERS), default="direct", help=RUNNER_HELP)
+    build.add_argument("--metrics", default="", metavar="FILE", help="write counters and seconds by stage as JSON")
     build.set_defaults(run=_build)
 
     check = commands.add_parser("check", help="look at raw data before a build")
@@ -114,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.set_defaults(run=_inspect)
     add_stats(commands)
     add_diff(commands)
+    add_workers(commands)
     return parser
 
 
@@ -149,6 +154,7 @@ def _datasets(arguments: argparse.Namespace, rest: list[str], console: Console) 
 
 
 def _build(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from medvision.pipelines.metrics import stage_line, write_metrics
     from medvision.pipelines.run import run_build
 
     options = BuildOptions(
@@ -163,8 +169,16 @@ def _build(arguments: argparse.Namespace, rest: list[str], console: Console) -> 
         splits_from=arguments.splits_from,
         replace=arguments.replace,
     )
-    manifest = run_build(options, arguments.workers, rest, console)
+    workers = arguments.workers or DEFAULT_WORKERS[arguments.runner]
+    result = run_build(options, workers, rest, console, arguments.runner)
+    manifest = result.manifest
+    if manifest is None:
+        console.print("the job's file is written; nothing was run", markup=False)
+        return OK
+    if arguments.metrics:
+        write_metrics(result, arguments.metrics)
     left_out = _show_release(manifest, arguments.out, console)
+    console.print(stage_line(result), markup=False, highlight=False, soft_wrap=True)
     if not manifest["complete"]:
         console.print(f"incomplete: {len(manifest['unbuilt'])} cases unbuilt; build again to try them")
         return FAILED

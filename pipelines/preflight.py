@@ -38,11 +38,13 @@ class Preflight:
     Attributes:
         cases, shards: Numbers to be built.
         bytes_estimated: Upper estimate of what the release will hold.
+        largest: The case with the largest image file of each dataset.
     """
 
     cases: int
     shards: int
     bytes_estimated: int
+    largest: tuple[Case, ...] = ()
 
 
 def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight:
@@ -51,7 +53,7 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         raise PreflightError(f"upstream has no plans by rules {options.rules}; leave plans out of --formats")
     _check_release(options)
     fs, root = fsspec.core.url_to_fs(options.raw)
-    cases, buckets, estimate = 0, set(), 0.0
+    cases, buckets, estimate, largest = 0, set(), 0.0, []
     for dataset in datasets:
         folder = f"{root.rstrip('/')}/{dataset.name}"
         if not fs.isdir(folder):
@@ -66,8 +68,9 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         cases += len(matched)
         buckets |= {bucket_of(case, dataset.bucket_bits) for case in matched}
         estimate += sum(estimated_bytes(case, options) for case in matched)
+        largest.append(max(matched, key=lambda case: max(image.file.size for image in case.images)))
     _check_space(options, int(estimate))
-    return Preflight(cases, len(buckets), int(estimate))
+    return Preflight(cases, len(buckets), int(estimate), tuple(largest))
 
 
 def present_datasets(raw: str) -> tuple[str, ...]:

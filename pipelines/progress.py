@@ -1,18 +1,21 @@
-"""Progress of a running build: a bar on a terminal, plain lines in a pipe or log. Beam itself shows none."""
+"""Progress of a running build: a bar on a terminal, plain lines in a pipe or log. Beam itself shows none.
+
+It is read from marks: c case, d case left out, s shard, r shard that stood already. Workers on this machine leave
+them in files; of others the engine's counters tell.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from medvision.pipelines.preflight import Preflight
-from medvision.transforms.notes import read_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,14 +25,14 @@ LOG_SECONDS = 15.0
 
 
 @contextmanager
-def watch(progress_dir: str, expected: Preflight, console: Console | None) -> Iterator[None]:
-    """Show the marks that workers leave in `progress_dir` until the block ends; None shows nothing."""
+def watch(read_marks: Callable[[], Counter[str]], expected: Preflight, console: Console | None) -> Iterator[None]:
+    """Show the marks until the block ends; no console shows nothing."""
     if console is None:
         yield
         return
     stop = threading.Event()
     show = _show_bar if console.is_terminal else _show_lines
-    thread = threading.Thread(target=show, args=(progress_dir, expected, console, stop), daemon=True)
+    thread = threading.Thread(target=show, args=(read_marks, expected, console, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -38,7 +41,9 @@ def watch(progress_dir: str, expected: Preflight, console: Console | None) -> It
         thread.join()
 
 
-def _show_bar(progress_dir: str, expected: Preflight, console: Console, stop: threading.Event) -> None:
+def _show_bar(
+    read_marks: Callable[[], Counter[str]], expected: Preflight, console: Console, stop: threading.Event
+) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -52,7 +57,7 @@ def _show_bar(progress_dir: str, expected: Preflight, console: Console, stop: th
         start = time.monotonic()
         while True:
             last = stop.wait(REFRESH_SECONDS)
-            marks = read_progress(progress_dir)
+            marks = read_marks()
             built = marks["s"] + marks["r"] >= expected.shards
             progress.update(
                 task,
@@ -64,12 +69,14 @@ def _show_bar(progress_dir: str, expected: Preflight, console: Console, stop: th
                 return
 
 
-def _show_lines(progress_dir: str, expected: Preflight, console: Console, stop: threading.Event) -> None:
+def _show_lines(
+    read_marks: Callable[[], Counter[str]], expected: Preflight, console: Console, stop: threading.Event
+) -> None:
     start = time.monotonic()
     shown: Counter[str] | None = None
     while True:
         last = stop.wait(LOG_SECONDS)
-        marks, seconds = read_progress(progress_dir), time.monotonic() - start
+        marks, seconds = read_marks(), time.monotonic() - start
         if marks != shown or last:
             done, left = min(marks["c"], expected.cases), ""
             if 0 < done < expected.cases:

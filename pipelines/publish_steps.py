@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
 from medvision.pipelines import publish
+from medvision.pipelines.counters import count_pairs, count_seconds
 from medvision.pipelines.plans import write_plans
 from medvision.pipelines.steps import ByName, Tables
 from medvision.schemas.faults import DeadLetter
@@ -18,6 +19,7 @@ from medvision.schemas.pairs import kinds_of
 from medvision.schemas.plans import PLANS, plan_kinds_of
 from medvision.schemas.record import PublishedFile, ShardRecord
 from medvision.transforms.split import NumberedSplit
+from medvision.transforms.stages import stage
 
 PairJob = tuple[str, list[ShardRecord]]
 """A kind, and the shards of one dataset."""
@@ -73,7 +75,10 @@ class _Link(beam.DoFn):
         self.options = options
 
     def process(self, record: ShardRecord) -> Iterator[PublishedFile]:
-        yield from publish.publish_shard(record, self.options)
+        with stage("name files"):
+            named = publish.publish_shard(record, self.options)
+        count_seconds()
+        yield from named
 
 
 class _PairJobs(ByName):
@@ -96,7 +101,11 @@ class _WritePairs(beam.DoFn):
 
     def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
         kind, records = job
-        yield from publish.write_pairs(kind, records, splits[records[0].shard.dataset], self.options)
+        with stage("pairs"):
+            written = publish.write_pairs(kind, records, splits[records[0].shard.dataset], self.options)
+        count_pairs(kind, written)
+        count_seconds()
+        yield from written
 
 
 class _PlanJobs(ByName):
@@ -121,7 +130,10 @@ class _WritePlans(ByName):
     def process(self, job: PairJob, splits: dict[str, NumberedSplit]) -> Iterator[PublishedFile]:
         kind, records = job
         name = records[0].shard.dataset
-        yield from write_plans(kind, records, splits[name], self.tables[name], self.options)
+        with stage("plans"):
+            written = write_plans(kind, records, splits[name], self.tables[name], self.options)
+        count_seconds()
+        yield from written
 
 
 class _Finish(beam.DoFn):
@@ -131,7 +143,10 @@ class _Finish(beam.DoFn):
     def process(
         self, records: list[ShardRecord], files: list[PublishedFile], letters: list[DeadLetter]
     ) -> Iterator[dict[str, object]]:
-        yield publish.finish(records, files, letters, self.datasets, self.options)
+        with stage("manifest"):
+            manifest = publish.finish(records, files, letters, self.datasets, self.options)
+        count_seconds()
+        yield manifest
 
 
 def _each(records: list[ShardRecord]) -> list[ShardRecord]:

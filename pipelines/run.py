@@ -1,93 +1,96 @@
-"""Run a build from this process: checks before, progress while, a second try for a worker that died."""
+"""Run a build from this process: checks before, an engine for the work, the finished manifest after."""
 
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from medvision.pipelines.failure import BuildFailed
-from medvision.pipelines.lock import PublishLock, PublishLocked
+from medvision.pipelines.lock import PublishLock
+from medvision.pipelines.memory import largest_case_bytes
 from medvision.pipelines.preflight import check_build, peek_manifest, present_datasets
-from medvision.pipelines.progress import watch
 from medvision.schemas.options import BuildOptions
-from medvision.schemas.record import SHARD_STORE
 from medvision.sources.registry import find_dataset
 from medvision.transforms.store import Store
 
 ALL = "all"
 """In place of dataset names: every one that has a folder in the raw root."""
-MAX_TRIES = 16
-"""Runs of the pipeline in one build; each but the last ended with a dead worker."""
+LABEL_CHARACTERS = 63
+"""Most that a label's value may have on Google Cloud."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What became of a build.
+
+    Attributes:
+        manifest: Of the release; None where only the file of a job was written, which another program starts.
+        counters: The engine's, by name: docs/running.md lists them.
+        seconds: From the first check to the last file.
+    """
+
+    manifest: dict[str, Any] | None
+    counters: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def run_build(
-    options: BuildOptions, workers: int = 1, beam_args: Sequence[str] = (), console: Any = None
-) -> dict[str, Any]:
-    """Build a release and return its manifest.
+    options: BuildOptions,
+    workers: int = 1,
+    beam_args: Sequence[str] = (),
+    console: Any = None,
+    engine: str = "direct",
+) -> BuildResult:
+    """Build a release.
 
     Args:
         options: The build; `run_id` and `progress_dir` are filled in here.
-        workers: Worker processes on this machine.
+        workers: Processes that build at a time; the most of them, for an engine that scales by itself.
         beam_args: Further Beam options.
         console: rich Console for progress, or None for silence.
+        engine: Key of `medvision.runners.engines.ENGINES`.
 
     Raises:
         PreflightError: Raw data or space is missing, or the folder holds another release.
         BuildFailed: A worker died, or the environment failed (disk, network, memory); a later build goes on.
         PublishLocked: Another build is publishing into the folder.
-        ValueError: A dataset or a Beam option that does not exist.
+        ValueError: A dataset or a Beam option that does not exist, or one that the engine needs and lacks.
     """
-    from medvision.runners.direct import check_beam_args
+    from medvision.pipelines.execute import execute
+    from medvision.runners.launch import Job, check_beam_args
 
+    start = time.monotonic()
     names = present_datasets(options.raw) if options.datasets == (ALL,) else options.datasets
     by_name = {dataset.name: dataset for dataset in map(find_dataset, names)}
     options = replace(options, datasets=tuple(sorted(by_name)))
     datasets = tuple(by_name[name] for name in options.datasets)
     check_beam_args(beam_args)
     expected = check_build(datasets, options)
+    job = Job(
+        workers=workers,
+        beam_args=tuple(beam_args),
+        places=(options.raw, options.out),
+        labels={"medvision": _label(options.rules), "datasets": _label("_".join(options.datasets))},
+        min_ram_bytes=largest_case_bytes(expected.largest, options.raw) if engine == "dataflow" else 0,
+    )
     progress_dir = tempfile.mkdtemp(prefix="medvision-")
+    done = None
     try:
         options = replace(options, run_id=uuid.uuid4().hex[:12], progress_dir=progress_dir)
-        with watch(progress_dir, expected, console):
-            _run_until_done(datasets, options, workers, beam_args)
+        done = execute(engine, job, datasets, options, expected, console)
     finally:
         shutil.rmtree(progress_dir, ignore_errors=True)
-        PublishLock(Store(options.out), options.run_id).release()
+        if done is None or not done.deferred:
+            PublishLock(Store(options.out), options.run_id).release()
+    if done.deferred:
+        return BuildResult(None)
     manifest = peek_manifest(Store(options.out))
     assert manifest is not None, "the last step wrote it"
-    return manifest
+    return BuildResult(manifest, done.counters, time.monotonic() - start)
 
 
-def _run_until_done(datasets: Any, options: BuildOptions, workers: int, beam_args: Sequence[str]) -> None:
-    """Run the pipeline; run it again while workers die with a case in hand, until that case is given up."""
-    import apache_beam as beam
-
-    from medvision.pipelines.build import build_release
-    from medvision.runners.direct import direct_options
-    from medvision.runners.workers import is_dead_worker
-
-    blamed: set[str] = set()
-    for attempt in range(MAX_TRIES):
-        try:
-            with beam.Pipeline(options=direct_options(workers, beam_args)) as pipeline:
-                build_release(pipeline, datasets, options)
-            return
-        except PublishLocked:
-            raise
-        except (RuntimeError, OSError) as error:
-            held = _cases_in_hand(options)
-            if not is_dead_worker(error):
-                raise BuildFailed.because(error) from error
-            if held <= blamed or attempt == MAX_TRIES - 1:
-                raise BuildFailed(
-                    "a worker process died; what is finished is kept: run the same build again"
-                ) from error
-            blamed = held
-
-
-def _cases_in_hand(options: BuildOptions) -> set[str]:
-    """Notes that dead workers of this run left behind."""
-    store = Store(options.out)
-    return {name for name in store.names(SHARD_STORE) if f"/trying-{options.run_id}-" in name}
+def _label(text: str) -> str:
+    """The text as a label's value: lower-case letters, digits, _ and -."""
+    return "".join(c if (c.isalnum() and c.isascii()) or c in "_-" else "_" for c in text.lower())[:LABEL_CHARACTERS]

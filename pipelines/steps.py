@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 
+from medvision.pipelines.counters import count_letters, count_shard
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
@@ -94,9 +94,13 @@ class BuildShards(beam.PTransform):
 
     datasets: Tables
     options: BuildOptions
+    min_ram_bytes: int = 0
 
     def expand(self, shards: PCollection[Shard]) -> PCollection[ShardRecord]:
-        return shards | "Build" >> beam.ParDo(_Build(self.datasets, self.options))
+        build = beam.ParDo(_Build(self.datasets, self.options))
+        if self.min_ram_bytes:
+            build = build.with_resource_hints(min_ram=f"{self.min_ram_bytes}B")
+        return shards | "Build" >> build
 
 
 class _Match(beam.DoFn):
@@ -105,6 +109,7 @@ class _Match(beam.DoFn):
 
     def process(self, dataset: Dataset) -> Iterator[Case]:
         matched = find_cases(dataset, self.options)
+        count_letters(matched.dead_letters)
         yield from matched.cases
         for letter in matched.dead_letters:
             yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
@@ -141,6 +146,7 @@ class _DropEmpty(ByName):
         if letter is None:
             yield case
         else:
+            count_letters([letter])
             yield beam.pvalue.TaggedOutput(DEAD, letter)  # type: ignore[misc]
 
 
@@ -171,8 +177,7 @@ class _Build(ByName):
 
     def process(self, shard: Shard) -> Iterator[ShardRecord]:
         record = build_shard(shard, self.tables[shard.dataset], self.options)
-        for name, count in record.counts.items():
-            Metrics.counter("medvision", name).inc(count)
+        count_shard(record)
         yield record
 
 

@@ -1,20 +1,12 @@
 """Beam's in-process runner, named outright: `DirectRunner` would first try to download another engine."""
 
-from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from medvision.runners.launch import Job, Launch
 from medvision.runners.workers import watch_workers
-
-
-def check_beam_args(beam_args: Sequence[str]) -> None:
-    """Raises ValueError when Beam does not know an option: Beam itself would drop it and only log so."""
-    parsers: list[ArgumentParser] = []
-    PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
-    unknown = parsers[0].parse_known_args(list(beam_args))[1]
-    if unknown:
-        raise ValueError(f"unknown option {unknown[0]!r}: neither `medvision build` nor Beam has it")
 
 
 def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptions:
@@ -25,9 +17,8 @@ def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptio
         beam_args: Any further Beam options, which win over the preset.
 
     Raises:
-        ValueError: No worker, or an option that Beam does not have.
+        ValueError: No worker.
     """
-    check_beam_args(beam_args)
     if workers < 1:
         raise ValueError(f"workers is {workers}; at least 1 is needed")
     preset = ["--runner=FnApiRunner"]
@@ -37,3 +28,9 @@ def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptio
     else:
         preset += ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
     return PipelineOptions([*preset, *beam_args])
+
+
+@contextmanager
+def launch_direct(job: Job) -> Iterator[Launch]:
+    """This machine alone; nothing is downloaded."""
+    yield Launch(direct_options(job.workers, job.beam_args), local=True)

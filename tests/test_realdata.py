@@ -52,7 +52,7 @@ class Release:
         self.raw, self.out = raw, out
         self.manifest = run_build(
             BuildOptions(raw=str(raw), out=str(out), datasets=datasets, formats=("parquet",), **options)
-        )
+        ).manifest
 
     def rows(self, dataset: str, folder: str = "annotations") -> list[Row]:
         files = sorted((self.out / folder / dataset).glob("*.parquet"))

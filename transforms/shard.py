@@ -26,6 +26,7 @@ from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
 from medvision.transforms.records import adopt_record, commit_record, find_record
 from medvision.transforms.rows import image_rows, lesion_volumes, mask_volume_row, measure_case
+from medvision.transforms.stages import stage, staged
 from medvision.transforms.store import Store
 from medvision.transforms.volume_rows import acquisition_dim, volume_row
 from medvision.transforms.write import ShardWriter, dead_letter_rows, source_rows
@@ -97,7 +98,8 @@ class _Attempt:
     def _build(self, cases: list[Case]) -> ShardRecord:
         deaths = self.notes.deaths()
         sources = []
-        with ShardWriter(self.store, self.folder, self.options.shard_formats, self.options.images != "none") as writer:
+        with_images = self.options.images != "none"
+        with stage("write"), ShardWriter(self.store, self.folder, self.options.shard_formats, with_images) as writer:
             for case in cases:
                 if deaths[case.case_id] >= MAX_DEATHS:
                     self._give_up(case, deaths[case.case_id])
@@ -130,17 +132,23 @@ class _Attempt:
             self._bury(case, 0, fault, case.annotation_path)
             rows = 0
         note_progress(self.options.progress_dir, "c" if rows else "cd")
-        return reader.hashes(case)
+        with stage("read"):
+            return reader.hashes(case)
 
     def _mask_case(self, case: Case, reader: CaseReader, writer: ShardWriter) -> int:
         """Rows of each image of a case with a mask; a damaged image is left out alone."""
         rows = 0
-        labels = measure_case(case, reader.mask(case), self.dataset, self.options)
-        for image, volume in reader.images(case):
+        with stage("read"):
+            mask = reader.mask(case)
+        with stage("measure"):
+            labels = measure_case(case, mask, self.dataset, self.options)
+        del mask  # the labels may be a copy of it
+        for image, volume in staged("read", reader.images(case)):
             try:
                 if isinstance(volume, DataFault):
                     raise volume
-                lesions = lesion_volumes(labels, image, self.dataset)
+                with stage("measure"):
+                    lesions = lesion_volumes(labels, image, self.dataset)
                 about = labels, image, volume, lesions, self.dataset, self.options, self.shard.side
                 found = self._write_all(image_rows(*about), writer)
                 if found:
@@ -155,7 +163,7 @@ class _Attempt:
     def _landmark_case(self, case: Case, reader: CaseReader, writer: ShardWriter) -> int:
         rows, image = 0, case.images[0]
         task = self.dataset.landmark_task(image.task)
-        for plane in landmark_rows(case, self.dataset, reader, self.options, self.shard.side):
+        for plane in staged("read", landmark_rows(case, self.dataset, reader, self.options, self.shard.side)):
             if not rows:
                 grid, side = plane.volume.grid, self.shard.side
                 dim = acquisition_dim(grid, range(3))
@@ -166,13 +174,14 @@ class _Attempt:
 
     def _write_all(self, planes: Iterator[PlaneRows], writer: ShardWriter) -> int:
         rows = 0
-        for plane in planes:
+        for plane in staged("measure", planes):
             self._write(plane, writer)
             rows += plane.batch.num_rows
         return rows
 
     def _write(self, plane: PlaneRows, writer: ShardWriter) -> None:
-        self.counts["image_bytes"] += writer.write(plane)
+        with stage("write"):
+            self.counts["image_bytes"] += writer.write(plane)
         self.counts["slices"] += plane.batch.num_rows
         segments = plane.batch.column("segments").flatten()
         self.counts["boxes"] += len(segments.field("boxes").flatten())

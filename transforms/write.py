@@ -17,6 +17,7 @@ from medvision.schemas.record import SOURCE_SCHEMA, ShardFile, SourceHash
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, IMAGE
 from medvision.transforms.columns import PlaneRows
 from medvision.transforms.json_rows import json_rows
+from medvision.transforms.stages import staged
 from medvision.transforms.store import HashingWriter, Store
 from medvision.transforms.tar_file import TarFile
 
@@ -93,7 +94,7 @@ class ShardWriter:
                 self._writer("webdataset").write(key, text, None)
             return 0
         total, start = 0, 0
-        for row, picture in enumerate(rows.pictures()):
+        for row, picture in enumerate(staged("encode", rows.pictures())):
             total += len(picture)
             if samples:
                 self._writer("webdataset").write(*samples[row], picture)

@@ -357,13 +357,13 @@ def test_plans_come_and_go_without_building_a_shard(raw_of_plans, tmp_path):
     switches = open_release(str(made.out)).manifest["switches"]
     assert not made.plans.exists()
     with_plans = replace(made.options, formats=("parquet", "plans"))
-    assert run_build(with_plans)["plans"] is True
+    assert run_build(with_plans).manifest["plans"] is True
     assert made.plans.exists()
     stray = made.plans / "Datasets/KiTS23/benchmark_plan_biometry_v1.1.0.json.gz"
     stray.write_bytes(packed("{}"))
     run_build(with_plans)
     assert not stray.exists(), "plans of an older release are garbage"
-    assert run_build(made.options)["plans"] is False
+    assert run_build(made.options).manifest["plans"] is False
     assert not made.plans.exists()
     assert sorted((made.out / ".shards").glob("*/attempt-*")) == attempts
     assert open_release(str(made.out)).manifest["switches"] == switches

@@ -166,7 +166,7 @@ def test_dead_letters_are_published_and_counted(tmp_path):
     image.write_bytes(image.read_bytes()[:500])
     (home / "patient001_frame05_gt.nii.gz").unlink()
     options = BuildOptions(str(tmp_path / "raw"), str(tmp_path / "out"), ("ACDC",), planes=("axial",))
-    manifest = run_build(options)
+    manifest = run_build(options).manifest
     assert manifest["datasets"]["ACDC"]["dead_letters"] == {"bad_gzip": 1, "mask_missing": 1}
     rows = pq.read_table(tmp_path / "out/dead_letters/ACDC.parquet").to_pylist()
     assert [(row["case_id"], row["reason"]) for row in rows] == [

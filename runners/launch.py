@@ -1,0 +1,61 @@
+"""What a build asks of an engine, and what an engine gives back: options for one run of the pipeline."""
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build as engines see it.
+
+    Attributes:
+        workers: Processes that build at a time, or the most of them where the engine scales by itself.
+        beam_args: Options of Beam that the user gave; they win over every preset.
+        places: Where the build reads and writes, paths or URLs.
+        labels: Marks of the job for whoever pays for it, lower case.
+        min_ram_bytes: What building the largest case takes, 0 where that was not asked.
+    """
+
+    workers: int
+    beam_args: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    min_ram_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One run of a pipeline, about to begin.
+
+    Attributes:
+        options: For `beam.Pipeline`.
+        local: The workers are processes of this machine, so that files they leave here can be read.
+        deferred: Running writes a job file and ends; some other program starts the job.
+    """
+
+    options: PipelineOptions
+    local: bool
+    deferred: bool = False
+
+
+def check_beam_args(beam_args: Sequence[str]) -> None:
+    """Raises ValueError when Beam does not know an option: Beam itself would drop it and only log so."""
+    parsers: list[ArgumentParser] = []
+    PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
+    unknown = parsers[0].parse_known_args(list(beam_args))[1]
+    if unknown:
+        raise ValueError(f"unknown option {unknown[0]!r}: neither `medvision build` nor Beam has it")
+
+
+def given(beam_args: Sequence[str], name: str) -> str:
+    """The value of `--name=value` or `--name value` among the options, the last one; "" when it is not there."""
+    value = ""
+    for index, argument in enumerate(beam_args):
+        if argument.startswith(f"--{name}="):
+            value = argument.partition("=")[2]
+        elif argument == f"--{name}" and index + 1 < len(beam_args):
+            value = beam_args[index + 1]
+    return value
