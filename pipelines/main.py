@@ -1,4 +1,4 @@
-"""The command line: `medvision datasets | check | build | validate | inspect | stats | diff | workers`."""
+"""The command line: `medvision datasets | check | build | validate | inspect | stats | diff | graph | workers`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import medvision
 from medvision.pipelines.card import pair_columns
 from medvision.pipelines.commands import add_diff, add_stats, add_workers
 from medvision.pipelines.failure import BuildFailed
+from medvision.pipelines.graph.command import add_graph
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.dataset import PLANES
 from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.set_defaults(run=_inspect)
     add_stats(commands)
     add_diff(commands)
+    add_graph(commands)
     add_workers(commands)
     return parser
 

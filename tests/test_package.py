@@ -4,7 +4,6 @@ import ast
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from checkout import ROOMS, ROOT, copy_checkout
 
-ROOT = Path(__file__).parents[1]
-ROOMS = ("pipelines", "transforms", "schemas", "sources", "runners")
 MAY_IMPORT = {
     "schemas": {"schemas"},
     "sources": {"sources", "schemas"},
@@ -65,11 +63,7 @@ MODULES = all_modules()
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with an sdist made from a clean copy of the checkout, and a wheel made from that sdist."""
     top = tmp_path_factory.mktemp("package")
-    checkout = top / "checkout"
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, checkout / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, checkout)
+    checkout = copy_checkout(top / "checkout")
     # -x: the locked setuptools is near enough, and a development environment may hold a newer one.
     command = [
         sys.executable,
