@@ -1,5 +1,6 @@
 # make demo    build a miniature release from miniature raw archives
 # make test    everything the project checks
+# make engines  Flink, Beam's job server and Prism, for the tests that need them (Java, Maven, Go); what cannot be had is skipped
 # make bench   whole cases beside two baselines; make scale, make cost: the other figures of the docs
 # PYTHON=python3.12 make demo    with another interpreter
 
@@ -11,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types bench scale cost lock clean
+.PHONY: venv demo test lint types engines bench scale cost lock clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -30,7 +31,7 @@ demo: venv
 	$(BIN)/medvision validate demo/release
 	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
 
-test: lint types
+test: lint types engines
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: venv
@@ -44,6 +45,9 @@ types: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(TYPED) .
 	@rm -rf build
 	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
+
+engines: venv
+	$(BIN)/python tests/engines/fetch.py .engines
 
 # Whole cases beside a naive build and the floor: some ten minutes, best on a machine with nothing else to do.
 bench: venv

@@ -14,7 +14,7 @@ from apache_beam.runners.runner import PipelineState
 
 from medvision.pipelines.build import build_release
 from medvision.pipelines.counters import DEAD, REUSED, SHARDS, read_counters
-from medvision.pipelines.failure import BuildFailed
+from medvision.pipelines.failure import KEPT, BuildFailed
 from medvision.pipelines.lock import PublishLocked
 from medvision.pipelines.preflight import Preflight
 from medvision.pipelines.progress import watch
@@ -30,8 +30,13 @@ from medvision.transforms.store import Store
 MAX_TRIES = 16
 """Runs of the pipeline in one build; each but the last ended with a dead worker."""
 DIRECT = "direct"
-CANCELLED_WITH_US = ("prism", "flink")
-"""Engines whose job is cancelled when the user interrupts the build; a Dataflow job goes on by itself."""
+OURS = ("prism", "flink")
+"""Engines whose job lives as long as we do: it is cancelled when the user interrupts the build, and submitted again
+when a machine or a worker died. Dataflow sees to both by itself."""
+SUBMISSIONS = 5
+CANCELLED = "JobCancellationException"
+DEFECT = "Traceback (most recent call last)"
+"""What an engine says of a step that raised. It says other things of machines and workers that died."""
 POLL_SECONDS = 10.0
 
 
@@ -84,9 +89,7 @@ def _run_until_done(launch: Launch, job: Job, datasets: Tables, options: BuildOp
             if not is_dead_worker(error):
                 raise BuildFailed.because(error) from error
             if held <= blamed or attempt == MAX_TRIES - 1:
-                raise BuildFailed(
-                    "a worker process died; what is finished is kept: run the same build again"
-                ) from error
+                raise BuildFailed(f"a worker process died; {KEPT}") from error
             blamed = held
     raise AssertionError("the last try returned or raised")
 
@@ -94,26 +97,42 @@ def _run_until_done(launch: Launch, job: Job, datasets: Tables, options: BuildOp
 def _run_on(
     engine: str, launch: Launch, job: Job, datasets: Tables, options: BuildOptions, expected: Preflight, console: Any
 ) -> Execution:
-    """Run on an engine that tries failed work again by itself."""
-    pipeline = beam.Pipeline(options=launch.options)
-    build_release(pipeline, datasets, options, job.min_ram_bytes)
-    try:
-        result = pipeline.run()
-        if launch.deferred:
-            return Execution({}, deferred=True)
-        marks = (lambda: read_progress(options.progress_dir)) if launch.local else _Polled(result).marks
+    """Run on an engine that spreads the work; submit again what it gave up for want of a worker."""
+    for submission in range(SUBMISSIONS):
+        pipeline = beam.Pipeline(options=launch.options)
+        build_release(pipeline, datasets, options, job.min_ram_bytes)
         try:
-            with watch(marks, expected, console):
-                result.wait_until_finish()
-        except KeyboardInterrupt:
-            if engine in CANCELLED_WITH_US:
-                result.cancel()
+            result = pipeline.run()
+            if launch.deferred:
+                return Execution({}, deferred=True)
+            _wait(engine, launch, result, options, expected, console)
+            return Execution(read_counters(result))
+        except BuildFailed:
             raise
-    except Exception as error:  # each engine has errors of its own, and all of them end the build
-        raise BuildFailed.because(error) from error
+        except Exception as error:  # each engine has errors of its own, and all of them end the run
+            if CANCELLED in str(error):
+                raise BuildFailed(
+                    "the job was cancelled; what is finished is kept: run the same build again"
+                ) from error
+            if engine not in OURS or DEFECT in str(error) or submission == SUBMISSIONS - 1:
+                raise BuildFailed.because(error) from error
+            if console is not None:
+                console.print(f"{engine} lost a worker; the job is submitted again: what is finished is kept")
+    raise AssertionError("the last submission returned or raised")
+
+
+def _wait(engine: str, launch: Launch, result: Any, options: BuildOptions, expected: Preflight, console: Any) -> None:
+    """Until the job is done, with progress. Raises what the engine raises, or BuildFailed."""
+    marks = (lambda: read_progress(options.progress_dir)) if launch.local else _Polled(result).marks
+    try:
+        with watch(marks, expected, console):
+            result.wait_until_finish()
+    except KeyboardInterrupt:
+        if engine in OURS:
+            result.cancel()
+        raise
     if result.state != PipelineState.DONE:
-        raise BuildFailed(f"the job ended as {result.state}; what is finished is kept: run the same build again")
-    return Execution(read_counters(result))
+        raise BuildFailed(f"the job ended as {result.state}; {KEPT}")
 
 
 class _Polled:

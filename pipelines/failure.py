@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+KEPT = "what is finished is kept: run the same build again"
+
 
 class BuildFailed(RuntimeError):
     """A build stopped part-way. What is finished is kept, and the same build goes on from there."""
@@ -11,4 +13,4 @@ class BuildFailed(RuntimeError):
         """From an error of a step: the last line of its text, since runners hand on whole tracebacks."""
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
-        return cls(f"stopped by {cause or type(error).__name__}; what is finished is kept: run the same build again")
+        return cls(f"stopped by {cause or type(error).__name__}; {KEPT}")

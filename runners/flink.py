@@ -7,19 +7,17 @@ from urllib.parse import urlsplit
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from medvision.runners.launch import Job, Launch, given
+from medvision.runners.launch import UNLISTED, Job, Launch, given
 from medvision.runners.pool import worker_pool
 
 EMBEDDED = ("", "[auto]", "[local]")
 HERE = ("localhost", "127.0.0.1", "::1")
-RETRIES = 4
-"""Restarts of a job after a TaskManager or a worker died. A case that killed its worker twice is given up by then."""
 KEEP_WORKERS_MS = 30_000
 """Workers outlive a step by this much, so that the next finds them. It takes effect where the cluster itself loads
 Beam's jar (docs/flink.md); elsewhere each step starts its own, at some seconds each."""
 PRESET = (
     "--runner=FlinkRunner",
-    f"--number_of_execution_retries={RETRIES}",
+    UNLISTED,
     f"--environment_cache_millis={KEEP_WORKERS_MS}",
 )
 

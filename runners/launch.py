@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+UNLISTED = "--experiments=disable_logging_submission_environment"
+"""Else Beam lists every package of this machine for the engine, by a pip that need not be there."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.version import __version__ as BEAM_VERSION  # noqa: N812
 
-from medvision.runners.launch import Job, Launch, given
+from medvision.runners.launch import UNLISTED, Job, Launch, given
 from medvision.runners.pool import worker_pool
 
 INSTALL = f"go install github.com/apache/beam/sdks/v2/go/cmd/prism@v{BEAM_VERSION}"
@@ -21,7 +21,7 @@ def launch_prism(job: Job) -> Iterator[Launch]:
         ValueError: There is no Prism on this machine. Beam would download one at run time.
     """
     args = job.beam_args
-    preset = ["--runner=PrismRunner"]
+    preset = ["--runner=PrismRunner", UNLISTED]
     if not given(args, "prism_location") and not given(args, "job_endpoint"):
         found = shutil.which("prism")
         if found is None:
