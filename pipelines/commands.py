@@ -66,7 +66,8 @@ def _workers(arguments: argparse.Namespace, rest: list[str], console: Console) -
     from medvision.runners.pool import worker_pool
 
     with worker_pool(arguments.port, arguments.host) as address:
-        console.print(f"workers at {address}; pass --environment_type=EXTERNAL --environment_config={address}")
+        line = f"workers at {address}; pass --environment_type=EXTERNAL --environment_config={address}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -97,7 +97,7 @@ class BuildShards(beam.PTransform):
     min_ram_bytes: int = 0
 
     def expand(self, shards: PCollection[Shard]) -> PCollection[ShardRecord]:
-        build = beam.ParDo(_Build(self.datasets, self.options))
+        build: Any = beam.ParDo(_Build(self.datasets, self.options))
         if self.min_ram_bytes:
             build = build.with_resource_hints(min_ram=f"{self.min_ram_bytes}B")
         return shards | "Build" >> build

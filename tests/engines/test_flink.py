@@ -15,7 +15,7 @@ from promises.kill import runs
 from promises.release_bytes import attempts, release_bytes
 from promises.tiny_raw import DATASETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 BUILD_SECONDS = 240
 PAUSE_SECONDS = "0.4"
 SHARDS = 16
@@ -31,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
 class Build:
     """`medvision build --runner flink` of `raw` into `out`, in a process of its own."""
 
-    def __init__(self, cluster: FlinkCluster, raw: Path, out: Path, pause: str = "") -> None:
+    def __init__(self, cluster: FlinkCluster, raw: Path, out: Path, pause: str = "", workers: str = "") -> None:
         self.out = out
         self.metrics = out.with_suffix(".json")
         engine = [
@@ -66,7 +66,18 @@ class Build:
 
 @pytest.fixture
 def build(cluster: FlinkCluster, raw: Path, tmp_path: Path) -> Callable[..., Build]:
-    return lambda pause="": Build(cluster, raw, tmp_path / "out", pause)
+    return lambda pause="", workers="": Build(cluster, raw, tmp_path / "out", pause, workers)
+
+
+@pytest.fixture
+def workers() -> Iterator[str]:
+    """Address of `medvision workers`, as it stands beside a TaskManager."""
+    with subprocess.Popen([runs.CONSOLE_SCRIPT, "workers", "--port", "0"], stdout=subprocess.PIPE, text=True) as pool:
+        assert pool.stdout is not None
+        said = pool.stdout.readline()
+        yield said.split("--environment_config=")[1].strip()
+        pool.send_signal(signal.SIGINT)
+        assert pool.wait(60) == 0
 
 
 def workers_of(build: Build) -> list[int]:
@@ -77,8 +88,9 @@ def workers_of(build: Build) -> list[int]:
     return [int(line.split()[0]) for line in listed.stdout.splitlines() if "pool_worker" in line]
 
 
-def test_the_release_is_that_of_the_direct_engine(build: Callable[..., Build], direct: Path) -> None:
-    first = build()
+def test_the_release_is_that_of_the_direct_engine(build: Callable[..., Build], workers: str, direct: Path) -> None:
+    """With workers that were there before, whose progress is to be had of the engine alone."""
+    first = build(workers=workers)
     code, said = first.wait()
     assert code == 0, said
     assert release_bytes(first.out) == release_bytes(direct)
