@@ -2,12 +2,12 @@
 
     python benchmarks/engines.py RAW .engines --json docs/figures/engines.json
 
-RAW is a raw root; `python tests/miniature.py RAW` writes a small one of all datasets. Engines that `make engines` could
-not fetch are left out, with the reason.
+RAW is a raw root; `python tests/miniature.py RAW` writes a small one of all datasets. `make engines` fetches .engines.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.flink_cluster import flink_cluster
+from figures import show
 from promises import gcs
 from promises.release_bytes import digest, release_bytes
 
@@ -28,8 +29,6 @@ MEDVISION = Path(sys.executable).parent / "medvision"
 
 def build(raw: str, out: str, options: list[str], env: dict[str, str] | None = None) -> float:
     """Wall seconds of one build, from the command line to its exit."""
-    import os
-
     start = time.monotonic()
     done = subprocess.run(
         [MEDVISION, "build", "all", "--raw", raw, "--out", out, *options],
@@ -55,8 +54,8 @@ def figures(engine: str, out: Path, seconds: float) -> dict[str, Any]:
         "slices": sum(item["slices"] for item in datasets.values()),
         "pairs": sum(sum(item["pairs"].values()) for item in datasets.values()),
         "seconds": round(seconds, 1),
-        "content": report.content_hash,
-        "bytes": digest(release_bytes(out)),
+        "content": report.content_hash[:16],
+        "bytes": digest(release_bytes(out))[:16],
     }
 
 
@@ -80,40 +79,24 @@ def compare(raw: Path, engines: Path, work: Path) -> list[dict[str, Any]]:
         with places(engine, engines, work) as options:
             seconds = build(str(raw), str(out), ["--runner", engine.split()[0], *options])
         rows.append(figures(engine, out, seconds))
-        show(rows[-1])
     with gcs.emulator() as bucket:
         bucket.put(raw, "raw")
         env = {"STORAGE_EMULATOR_HOST": bucket.url, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
         root = f"gs://{gcs.BUCKET}"
         seconds = build(f"{root}/raw", f"{root}/out", ["--workers", "2"], env)
         rows.append(figures("direct 2, gs:// to gs://", bucket.get("out", work / "gs"), seconds))
-        show(rows[-1])
     return rows
-
-
-def show(row: dict[str, Any]) -> None:
-    cells = [
-        row["engine"],
-        *(f"{row[name]:,}" for name in ("datasets", "cases", "slices", "pairs")),
-        f"{row['seconds']:.1f}",
-    ]
-    sys.stdout.write(f"| {' | '.join([*cells, row['content'][:12], row['bytes'][:12]])} |\n")
-    sys.stdout.flush()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("raw", type=Path)
     parser.add_argument("engines", type=Path)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", default="")
     arguments = parser.parse_args()
-    sys.stdout.write(
-        "| engine | datasets | cases | slices | pairs | seconds | content | bytes |\n|---|---|---|---|---|---|---|---|\n"
-    )
     with tempfile.TemporaryDirectory() as work:
         rows = compare(arguments.raw, arguments.engines.resolve(), Path(work))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    show("The same archives on every engine", rows, arguments.json)
 
 
 if __name__ == "__main__":
