@@ -35,8 +35,9 @@ OURS = ("prism", "flink")
 when a machine or a worker died. Dataflow sees to both by itself."""
 SUBMISSIONS = 5
 CANCELLED = "JobCancellationException"
-DEFECT = "Traceback (most recent call last)"
-"""What an engine says of a step that raised. It says other things of machines and workers that died."""
+FINAL = (CANCELLED, "java.net.ConnectException", "Traceback (most recent call last)")
+"""In what an engine says of a job that is not to be submitted again: cancelled, no cluster there, a step that raised.
+It says other things, and many, of machines and workers that died."""
 POLL_SECONDS = 10.0
 
 
@@ -98,23 +99,24 @@ def _run_on(
     engine: str, launch: Launch, job: Job, datasets: Tables, options: BuildOptions, expected: Preflight, console: Any
 ) -> Execution:
     """Run on an engine that spreads the work; submit again what it gave up for want of a worker."""
-    for submission in range(SUBMISSIONS):
+    for left in reversed(range(SUBMISSIONS)):
         pipeline = beam.Pipeline(options=launch.options)
         build_release(pipeline, datasets, options, job.min_ram_bytes)
+        started = False
         try:
             result = pipeline.run()
             if launch.deferred:
                 return Execution({}, deferred=True)
+            started = True
             _wait(engine, launch, result, options, expected, console)
             return Execution(read_counters(result))
         except BuildFailed:
             raise
         except Exception as error:  # each engine has errors of its own, and all of them end the run
-            if CANCELLED in str(error):
-                raise BuildFailed(
-                    "the job was cancelled; what is finished is kept: run the same build again"
-                ) from error
-            if engine not in OURS or DEFECT in str(error) or submission == SUBMISSIONS - 1:
+            said = str(error)
+            if CANCELLED in said:
+                raise BuildFailed(f"the job was cancelled; {KEPT}") from error
+            if not left or not started or engine not in OURS or any(word in said for word in FINAL):
                 raise BuildFailed.because(error) from error
             if console is not None:
                 console.print(f"{engine} lost a worker; the job is submitted again: what is finished is kept")
