@@ -18,6 +18,7 @@ from medvision.pipelines.survey.doubles import find_doubles
 from medvision.pipelines.survey.findings import SEVERITIES, Finding, Found
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import DATASETS, find_dataset
+from medvision.transforms.ranges import is_folder
 
 EXAMPLES = 3
 """Shown of each finding in the table for people."""
@@ -65,7 +66,7 @@ def check_raw(names: Sequence[str], options: BuildOptions, deep: bool = False) -
         ValueError: A name that no dataset has.
     """
     fs, root = fsspec.core.url_to_fs(options.raw)
-    if not fs.isdir(root):
+    if not is_folder(fs, root):
         raise PreflightError(f"{options.raw} is not a folder")
     found = Found()
     chosen = {dataset.name: dataset for dataset in map(find_dataset, names or present_datasets(options.raw))}

@@ -14,7 +14,6 @@ from apache_beam.runners.runner import PipelineState
 
 from medvision.pipelines.build import build_release
 from medvision.pipelines.counters import DEAD, REUSED, SHARDS, read_counters
-from medvision.pipelines.failure import KEPT, BuildFailed
 from medvision.pipelines.lock import PublishLocked
 from medvision.pipelines.preflight import Preflight
 from medvision.pipelines.progress import watch
@@ -22,6 +21,7 @@ from medvision.pipelines.steps import Tables
 from medvision.runners.engines import ENGINES
 from medvision.runners.launch import Job, Launch
 from medvision.runners.workers import is_dead_worker
+from medvision.schemas.failures import KEPT, BuildFailed
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE
 from medvision.transforms.notes import read_progress
@@ -86,9 +86,9 @@ def _run_until_done(launch: Launch, job: Job, datasets: Tables, options: BuildOp
         except PublishLocked:
             raise
         except (RuntimeError, OSError) as error:
-            held = _cases_in_hand(options)
             if not is_dead_worker(error):
                 raise BuildFailed.because(error) from error
+            held = _cases_in_hand(options)
             if held <= blamed or attempt == MAX_TRIES - 1:
                 raise BuildFailed(f"a worker process died; {KEPT}") from error
             blamed = held

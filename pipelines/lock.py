@@ -30,7 +30,8 @@ class PublishLock:
     def take(self) -> None:
         """Raises PublishLocked while another run holds it."""
         pid = os.getpid()
-        holder = {"run": self.run_id, "host": socket.gethostname(), "pid": pid, "born": _born(pid)}
+        place = {"host": socket.gethostname(), "machine": _machine()}
+        holder = {"run": self.run_id, **place, "pid": pid, "born": _born(pid)}
         mine = json.dumps(holder).encode()
         for _ in range(2):
             if self.store.create(LOCK, mine):
@@ -45,6 +46,14 @@ class PublishLock:
             f"another build is publishing into {self.store.url}; wait for it, or remove {LOCK} if it is gone"
         )
 
+    def check(self) -> None:
+        """Raises PublishLocked where another run, or none, holds it: a step that runs late must not write.
+
+        One read before a step of minutes; what passes between the two is for the note of `PublishNote` to find.
+        """
+        if self._holder().get("run") != self.run_id:
+            raise PublishLocked(f"this build has lost {LOCK} in {self.store.url}: another has published there since")
+
     def release(self) -> None:
         if self._holder().get("run") == self.run_id:
             self.store.remove(LOCK)
@@ -56,9 +65,19 @@ class PublishLock:
             return {}
 
     def _is_stale(self, holder: dict[str, object]) -> bool:
-        if holder.get("host") == socket.gethostname() and self.store.local:
+        same_host = holder.get("host") == socket.gethostname()
+        if same_host and (self.store.local or (holder.get("machine") and holder["machine"] == _machine())):
             return not _alive(int(str(holder["pid"])), str(holder.get("born", "")))
         return time.time() - self.store.modified(LOCK) > STALE_SECONDS
+
+
+def _machine() -> str:
+    """Which kernel, since when, and which process ids: hosts of one name may share an object store. "" if unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 (no path, a name)
+    except OSError:
+        return ""
 
 
 def _alive(pid: int, born: str) -> bool:

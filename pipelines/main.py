@@ -15,10 +15,10 @@ from rich.table import Column, Table
 import medvision
 from medvision.pipelines.card import pair_columns
 from medvision.pipelines.commands import add_diff, add_stats, add_workers
-from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.graph.command import add_graph
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.dataset import PLANES
+from medvision.schemas.failures import BuildFailed
 from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
 

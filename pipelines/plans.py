@@ -59,15 +59,15 @@ def write_plans(
 def _shard_cases(
     store: Store, record: ShardRecord, kind: str, tasks: list[PlanTask], rules: Rules
 ) -> Iterator[PlanCase]:
-    paths = {file.kind: file.path for file in record.files}
-    if "volumes" not in paths:
-        if "annotations" in paths:
+    files = {file.kind: file for file in record.files}
+    if "volumes" not in files:
+        if "annotations" in files:
             raise ValueError(f"shard {record.shard.name} of {record.shard.dataset} has slices and no volumes")
         return
-    with store.fs.open(store.path(paths["volumes"]), "rb") as raw:
+    with store.open(files["volumes"].path, files["volumes"].bytes) as raw:
         volumes = Volumes(pq.ParquetFile(raw).read(list(VOLUME_COLUMNS[kind])))
-    if "annotations" in paths:
-        with store.fs.open(store.path(paths["annotations"]), "rb") as raw:
+    if "annotations" in files:
+        with store.open(files["annotations"].path, files["annotations"].bytes) as raw:
             for key, rows in images_of(_row_groups(pq.ParquetFile(raw), ROW_COLUMNS[kind])):
                 yield from plan_cases(kind, tasks, volumes.take(key), rows, rules)
     for key in volumes.left():

@@ -18,6 +18,7 @@ from medvision.schemas.plans import PLANS
 from medvision.schemas.record import MANIFEST
 from medvision.sources.registry import DATASETS
 from medvision.transforms.plan import bucket_of
+from medvision.transforms.ranges import is_folder
 from medvision.transforms.select import find_cases
 from medvision.transforms.store import Store
 
@@ -56,7 +57,7 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
     cases, buckets, estimate, largest = 0, set(), 0.0, []
     for dataset in datasets:
         folder = f"{root.rstrip('/')}/{dataset.name}"
-        if not fs.isdir(folder):
+        if not is_folder(fs, folder):
             raise PreflightError(f"{options.raw} has no folder {dataset.name}; unpack the dataset there")
         matched = find_cases(dataset, options).cases
         if not matched:
@@ -76,7 +77,7 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
 def present_datasets(raw: str) -> tuple[str, ...]:
     """Supported datasets that have a folder in the raw root. Raises PreflightError for none."""
     fs, root = fsspec.core.url_to_fs(raw)
-    present = tuple(name for name in DATASETS if fs.isdir(f"{root.rstrip('/')}/{name}"))
+    present = tuple(name for name in DATASETS if is_folder(fs, f"{root.rstrip('/')}/{name}"))
     if not present:
         raise PreflightError(f"{raw} has no folder named like a dataset; `medvision datasets` lists the names")
     return present
@@ -84,7 +85,8 @@ def present_datasets(raw: str) -> tuple[str, ...]:
 
 def peek_manifest(store: Store) -> dict[str, Any] | None:
     """The manifest that stands in a folder, None without one."""
-    return dict(json.loads(store.read(MANIFEST))) if store.exists(MANIFEST) else None
+    text = store.read_if_any(MANIFEST)
+    return None if text is None else dict(json.loads(text))
 
 
 def estimated_bytes(case: Case, options: BuildOptions) -> float:

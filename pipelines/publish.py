@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from medvision.pipelines.card import write_card
 from medvision.pipelines.lock import PublishLock
+from medvision.pipelines.publish_note import PublishNote
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.options import BuildOptions
@@ -35,6 +36,7 @@ from medvision.schemas.rows import SCHEMA_VERSION
 from medvision.transforms.pair_files import PairFiles
 from medvision.transforms.pairs import annotation_columns, pair_groups
 from medvision.transforms.plan import ALGORITHM_VERSION
+from medvision.transforms.retries import working
 from medvision.transforms.split import NumberedSplit
 from medvision.transforms.store import Store
 from medvision.transforms.write import EXTENSIONS, ParquetFile, dead_letter_rows
@@ -48,14 +50,14 @@ def begin(records: list[ShardRecord], options: BuildOptions) -> list[ShardRecord
     """Take the lock and mark the folder as being published; returns the records in order of shard."""
     store = Store(options.out)
     PublishLock(store, options.run_id).take()
-    store.replace(PUBLISHING, b"A publish is under way, or was interrupted: run the same build again.\n")
-    store.remove(MANIFEST)
+    PublishNote(store, options.run_id).mark_publishing()
     return sorted(records, key=lambda r: (r.shard.dataset, r.shard.side, r.shard.bucket))
 
 
 def publish_shard(record: ShardRecord, options: BuildOptions) -> list[PublishedFile]:
     """Give a shard's files their published names."""
     store = Store(options.out)
+    PublishLock(store, options.run_id).check()
     shard = record.shard
     published = []
     for file in record.files:
@@ -77,14 +79,26 @@ def write_pairs(
 ) -> list[PublishedFile]:
     """Pairs of one annotation kind of one dataset: one streaming pass over its annotation files."""
     store, columns = Store(options.out), annotation_columns(kind)
+    PublishLock(store, options.run_id).check()
+    return working(lambda: _write_pairs(store, kind, columns, records, splits, options))
+
+
+def _write_pairs(
+    store: Store,
+    kind: str,
+    columns: list[str],
+    records: list[ShardRecord],
+    splits: NumberedSplit,
+    options: BuildOptions,
+) -> list[PublishedFile]:
     dataset = records[0].shard.dataset
     with PairFiles(store, dataset, kind) as files:
         for record in sorted(records, key=lambda r: (r.shard.side, r.shard.bucket)):
-            kinds = {file.kind: file.path for file in record.files}
+            kinds = {file.kind: file for file in record.files}
             if "annotations" not in kinds:
                 continue
             slice_file = shard_path(record, "data" if "data" in kinds else "annotations")
-            with store.fs.open(store.path(kinds["annotations"]), "rb") as raw:
+            with store.open(kinds["annotations"].path, kinds["annotations"].bytes) as raw:
                 parquet, first = pq.ParquetFile(raw), 0
                 for group in range(parquet.num_row_groups):
                     rows = parquet.read_row_group(group, columns)
@@ -103,6 +117,10 @@ def finish(
 ) -> dict[str, object]:
     """Write the tables, the card and, last, the manifest; collect garbage; returns the manifest."""
     store = Store(options.out)
+    if (standing := PublishNote(store, options.run_id).published()) is not None:
+        PublishLock(store, options.run_id).release()
+        return dict(json.loads(standing))  # an engine runs this step again where it lost the answer
+    PublishLock(store, options.run_id).check()
     records = sorted(records, key=lambda r: (r.shard.dataset, r.shard.side, r.shard.bucket))
     files = sorted([*files, *_write_dead_letters(store, records, letters)])
     tables = {SOURCES_TABLE: _write_sources(store, records), FILES_TABLE: _write_files(store, files)}
@@ -123,7 +141,10 @@ def finish(
         "tables": tables,
         "card": card,
     }
-    store.replace(MANIFEST, (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
+    text = (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode()
+    PublishLock(store, options.run_id).check()
+    PublishNote(store, options.run_id).leave(text)
+    store.replace(MANIFEST, text)
     store.remove(PUBLISHING)
     _collect_garbage(store, {file.path for file in files}, records)
     PublishLock(store, options.run_id).release()
@@ -171,7 +192,7 @@ def _shard_tables(store: Store, records: list[ShardRecord], kind: str) -> Iterab
     for record in records:
         for file in record.files:
             if file.kind == kind:
-                with store.fs.open(store.path(file.path), "rb") as raw:
+                with store.open(file.path, file.bytes) as raw:
                     yield pq.ParquetFile(raw).read()
 
 

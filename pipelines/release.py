@@ -16,6 +16,7 @@ from fsspec.core import url_to_fs
 from medvision.pipelines.lookup import read_row, rows_holding
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, PUBLISHING, PublishedFile
 from medvision.schemas.rows import SCHEMA_VERSION
+from medvision.transforms.ranges import is_file, read_all
 
 FORMAT = "medvision-release"
 
@@ -113,14 +114,15 @@ def open_release(url: str) -> Release:
 
     Raises:
         ReleaseError: No manifest, an interrupted publish, or a release made by a newer version.
+        StorageError: The store does not answer.
     """
     fs, root = url_to_fs(url)
     fs.invalidate_cache()
     root = root.rstrip("/")
-    if fs.exists(f"{root}/{PUBLISHING}"):
+    if is_file(fs, f"{root}/{PUBLISHING}"):
         raise ReleaseError(f"{url} holds an interrupted publish; run the same build again to finish it")
     try:
-        manifest = json.loads(fs.cat_file(f"{root}/{MANIFEST}"))
+        manifest = json.loads(read_all(fs, f"{root}/{MANIFEST}"))
     except FileNotFoundError:
         raise ReleaseError(f"{url} has no {MANIFEST}; give the folder that a finished build wrote") from None
     except ValueError:

@@ -5,12 +5,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from medvision.pipelines.lock import PublishLock
 from medvision.pipelines.memory import largest_case_bytes
 from medvision.pipelines.preflight import check_build, peek_manifest, present_datasets
+from medvision.schemas.failures import StorageError
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import find_dataset
 from medvision.transforms.store import Store
@@ -83,7 +85,8 @@ def run_build(
     finally:
         shutil.rmtree(progress_dir, ignore_errors=True)
         if done is None or not done.deferred:
-            PublishLock(Store(options.out), options.run_id).release()
+            with suppress(StorageError):  # a store that ended the build must not speak twice
+                PublishLock(Store(options.out), options.run_id).release()
     if done.deferred:
         return BuildResult(None)
     manifest = peek_manifest(Store(options.out))

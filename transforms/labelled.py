@@ -26,8 +26,9 @@ def empty_mask(case: Case, dataset: Dataset, options: BuildOptions) -> DeadLette
     store = Store(options.out)
     asked = json.dumps([case.dataset, [[file.path, file.size, file.stamp] for file in case.masks]])
     answer = f"{SHARD_STORE}/labelled/{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
-    if store.exists(answer):
-        empty = bool(json.loads(store.read(answer))["empty"])
+    known = store.read_if_any(answer)
+    if known is not None:
+        empty = bool(json.loads(known)["empty"])
     else:
         empty = _is_empty(case, dataset, options)
         store.replace(answer, json.dumps({"empty": empty}).encode())

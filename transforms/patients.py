@@ -10,6 +10,7 @@ import fsspec
 from medvision.schemas.case import Case, SourceFile
 from medvision.schemas.dataset import Dataset
 from medvision.transforms.patterns import compile_pattern
+from medvision.transforms.ranges import read_all
 
 
 class ListFileError(ValueError):
@@ -36,7 +37,7 @@ def apply_lists(
         raise ListFileError(
             f"{dataset.name}: no file matches {', '.join(dataset.patient_files)} (it names the patients)"
         )
-    contents = [fs.cat_file(f"{root}/{path}") for path in paths]
+    contents = [read_all(fs, f"{root}/{path}") for path in paths]
     try:
         patients = dataset.read_patients(contents)
         axes = dataset.read_axes(contents) if dataset.read_axes else {}

@@ -38,9 +38,7 @@ def plan_shard(bucket: Bucket, cases: Iterable[Case], dataset: Dataset, options:
     text = "\n".join(lines).encode()
     fingerprint = hashlib.sha256(text).hexdigest()[:32]
     plan = f"{SHARD_STORE}/{key}/cases-{fingerprint}.jsonl"
-    store = Store(options.out)
-    if not store.exists(plan):
-        store.replace(plan, text)
+    Store(options.out).create(plan, text)  # its name is that of its content: one that stands is the same
     return Shard(
         dataset=bucket[0],
         side=bucket[1],

@@ -11,10 +11,8 @@ from medvision.transforms.store import Store
 
 def find_record(store: Store, shard: Shard) -> ShardRecord | None:
     """The record of this key and source fingerprint, if it is complete and its files stand."""
-    path = _path(shard)
-    if not store.exists(path):
-        return None
-    return _trusted(store, ShardRecord.from_json(store.read(path).decode()))
+    text = store.read_if_any(_path(shard))
+    return None if text is None else _trusted(store, ShardRecord.from_json(text.decode()))
 
 
 def adopt_record(store: Store, shard: Shard, digest: Callable[[], str]) -> ShardRecord | None:
@@ -23,8 +21,8 @@ def adopt_record(store: Store, shard: Shard, digest: Callable[[], str]) -> Shard
     Args:
         digest: Hashes the sources as they are now; called only when there is a candidate.
     """
-    prefix = f"{SHARD_STORE}/{shard.key}/record-"
-    candidates = [name for name in store.names(f"{SHARD_STORE}/{shard.key}") if name.startswith(prefix)]
+    prefix = f"{_folder(shard)}/record-"
+    candidates = [name for name in store.names(_folder(shard)) if name.startswith(prefix)]
     records = [ShardRecord.from_json(store.read(name).decode()) for name in candidates]
     trusted = [record for record in records if _trusted(store, record)]
     if not trusted:
@@ -53,10 +51,14 @@ def commit_record(store: Store, record: ShardRecord) -> ShardRecord:
 
 
 def _trusted(store: Store, record: ShardRecord) -> ShardRecord | None:
-    if record.unbuilt or not all(store.exists(file.path) for file in record.files):
+    if record.unbuilt or not store.all_stand(_folder(record.shard), [file.path for file in record.files]):
         return None
     return record
 
 
+def _folder(shard: Shard) -> str:
+    return f"{SHARD_STORE}/{shard.key}"
+
+
 def _path(shard: Shard) -> str:
-    return f"{SHARD_STORE}/{shard.key}/record-{shard.fingerprint}.json"
+    return f"{_folder(shard)}/record-{shard.fingerprint}.json"

@@ -25,6 +25,7 @@ from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
 from medvision.transforms.plan import read_plan
 from medvision.transforms.read import CaseReader
 from medvision.transforms.records import adopt_record, commit_record, find_record
+from medvision.transforms.retries import working
 from medvision.transforms.rows import image_rows, lesion_volumes, mask_volume_row, measure_case
 from medvision.transforms.stages import stage, staged
 from medvision.transforms.store import Store
@@ -48,7 +49,7 @@ def build_shard(shard: Shard, dataset: Dataset, options: BuildOptions) -> ShardR
         if record is not None:
             note_progress(options.progress_dir, "c" * len(cases) + "r")
             return replace(record, reused=True)
-        record = _Attempt(store, shard, dataset, options).run(cases)
+        record = working(lambda: _Attempt(store, shard, dataset, options).run(cases))
         note_progress(options.progress_dir, "s")
         return record
 

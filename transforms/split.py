@@ -125,7 +125,7 @@ def read_published_splits(folder: str, dataset: str, newest: str = "") -> dict[t
                     found[plan_kind] = path
     sides: dict[tuple[str, int], dict[str, str]] = {}
     for plan_kind, path in found.items():
-        with store.fs.open(store.path(path), "rb") as stream:
+        with store.open(path, 0) as stream:
             plan = read_plan(stream, _basename)
         for task in plan["tasks"]:
             chosen = sides.setdefault((PLAN_KINDS[plan_kind], int(task["task_ID"])), {})

@@ -1,4 +1,8 @@
-"""The release's storage: whole files only, create-only records, links; on a local disk or any fsspec store."""
+"""The release's storage: whole files only, create-only records, links; on a local disk or any fsspec store.
+
+Every request to a store that is not the local disk is made through `asking`: it is tried again for a bounded time, and
+raises StorageError.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,25 @@ import hashlib
 import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+from medvision.transforms.retries import asking
+from medvision.transforms.upload import Upload
+
+T = TypeVar("T")
 
 OBJECT_STORES = {"gs", "gcs", "s3", "s3a", "abfs", "az"}
 """Protocols whose objects appear, whole, when they are closed."""
 
 
+WHOLE_BYTES = 1 << 25
+"""Files up to this size are read in one request and held in memory, where they stand in an object store."""
 PARTIAL = ".partial"
 """Ending of a file that is still being written."""
 LISTING_TRIES = 20
@@ -80,40 +91,67 @@ class Store:
     def path(self, relative: str) -> str:
         return f"{self.root}/{relative}" if relative else self.root
 
+    def _ask(self, verb: str, relative: str, ask: Callable[[], T]) -> T:
+        return asking(self.fs, f"{verb} {self.url.rstrip('/')}/{relative}", ask)
+
     def exists(self, relative: str) -> bool:
-        return bool(self.fs.exists(self.path(relative)))
+        if self.local:
+            return bool(self.fs.exists(self.path(relative)))
+        try:
+            self._ask("look for", relative, lambda: self.fs.info(self.path(relative)))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def all_stand(self, folder: str, relatives: Iterable[str]) -> bool:
+        """Whether all of these files stand; they are below `folder`, of which a remote store is asked once."""
+        if self.local:
+            return all(map(self.exists, relatives))
+        return set(relatives) <= set(self.names(folder))
 
     def read(self, relative: str) -> bytes:
-        return bytes(self.fs.cat_file(self.path(relative)))
+        return self._ask("read", relative, lambda: bytes(self.fs.cat_file(self.path(relative))))
+
+    def read_if_any(self, relative: str) -> bytes | None:
+        """What stands there, None for nothing: one request, where `exists` and `read` are three."""
+        try:
+            return self.read(relative)
+        except FileNotFoundError:
+            return None
+
+    def open(self, relative: str, size: int) -> BinaryIO:
+        """A file of `size` bytes to be read in any order; a small one of an object store comes in one request."""
+        if not self.local and size <= WHOLE_BYTES:
+            return io.BytesIO(self.read(relative))
+        return cast(BinaryIO, self._ask("read", relative, lambda: self.fs.open(self.path(relative), "rb")))
 
     def names(self, folder: str, partial: bool = False) -> list[str]:
         """Sorted relative paths of all files below `folder`, none when it is absent; unfinished ones on request."""
-        base = self.path(folder)
-        if not self.fs.exists(base):
-            return []
-        found = self._find(base)
+        found = self._find(folder)
         names = sorted(path[len(self.root) + 1 :] for path in found)
         return names if partial else [name for name in names if not name.endswith(PARTIAL)]
 
     def unfinished(self) -> list[str]:
         """Sorted names of the files directly below the root that a killed process left half written."""
-        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False))
+        found = self._ask("list", "", lambda: self.fs.ls(self.root, detail=False))
+        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in found)
         return sorted(name for name in names if name.endswith(PARTIAL))
 
-    def _find(self, base: str) -> list[str]:
+    def _find(self, folder: str) -> list[str]:
         """All files; listed again where another process removed one in the middle of it."""
-        for _ in range(LISTING_TRIES - 1):
+        for left in reversed(range(LISTING_TRIES)):
             try:
-                return list(self.fs.find(base))
+                return self._ask("list", folder, lambda: list(self.fs.find(self.path(folder))))
             except FileNotFoundError:
-                continue
-        return list(self.fs.find(base))
+                if not left:
+                    raise
+        return []
 
     @contextmanager
     def writing(self, relative: str) -> Iterator[HashingWriter]:
         """Write a file that appears under its name only when the block ends without an error."""
         target = self.path(relative)
-        with self._uploading(target) if self.appears_on_close else self._renaming(target) as raw:
+        with Upload(self.fs, target) if self.appears_on_close else self._renaming(target) as raw:
             out = HashingWriter(raw)
             try:
                 yield out
@@ -128,13 +166,17 @@ class Store:
             out.write(data)
 
     def create(self, relative: str, data: bytes) -> bool:
-        """Write a whole file only if none stands there; False when one does."""
+        """Write a whole file only if none stands there; whether what stands there then is `data`.
+
+        A store may carry out a request whose answer is lost. Tried again it finds its own file in the way: so what
+        stands there decides, and `data` must be the writer's alone.
+        """
         target = self.path(relative)
         if not self.local:
             try:
-                self.fs.pipe_file(target, data, mode="create")
+                self._ask("create", relative, lambda: self.fs.pipe_file(target, data, mode="create"))
             except FileExistsError:
-                return False
+                return self.read_if_any(relative) == data
             return True
         partial = f"{target}.{uuid.uuid4().hex}{PARTIAL}"
         Path(target).parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +192,7 @@ class Store:
     def link(self, source: str, target: str) -> None:
         """Give a file a second name: a hard link locally (a copy where links fail), a server-side copy elsewhere."""
         if not self.local:
-            self.fs.copy(self.path(source), self.path(target))
+            self._ask("copy to", target, lambda: self.fs.cp_file(self.path(source), self.path(target)))
             return
         final = Path(self.path(target))
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +207,7 @@ class Store:
     def remove(self, relative: str) -> None:
         """Remove a file; nothing happens when it is absent."""
         try:
-            self.fs.rm_file(self.path(relative))
+            self._ask("remove", relative, lambda: self.fs.rm_file(self.path(relative)))
         except FileNotFoundError:
             return
 
@@ -181,18 +223,7 @@ class Store:
 
     def modified(self, relative: str) -> float:
         """Time of last change in seconds since the epoch, for collecting garbage only."""
-        return float(self.fs.modified(self.path(relative)).timestamp())
-
-    @contextmanager
-    def _uploading(self, target: str) -> Iterator[Any]:
-        raw = self.fs.open(target, "wb")
-        try:
-            yield raw
-        except BaseException:
-            raw.discard()
-            raw.closed = True  # else its destructor would upload what is buffered
-            raise
-        raw.close()
+        return self._ask("look at", relative, lambda: float(self.fs.modified(self.path(relative)).timestamp()))
 
     @contextmanager
     def _renaming(self, target: str) -> Iterator[Any]:
@@ -205,7 +236,7 @@ class Store:
             if self.local:
                 Path(partial).replace(target)
             else:
-                self.fs.mv(partial, target)
+                self._ask("rename to", target, lambda: self.fs.mv(partial, target))
         except BaseException:
             with suppress(FileNotFoundError):
                 self.fs.rm_file(partial)

@@ -13,6 +13,7 @@ import fsspec
 from isal import igzip, isal_zlib
 
 from medvision.schemas.faults import DataFault
+from medvision.transforms.ranges import open_forward
 
 CHUNK = 1 << 22
 INFLATE_CHUNK = 1 << 18
@@ -49,9 +50,11 @@ class HashingReader(io.RawIOBase):
 
 
 @contextmanager
-def open_hashed(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[tuple[BinaryIO, HashingReader]]:
-    """Open a raw file; yields a buffered stream of its bytes and the hasher beneath it."""
-    with fs.open(path, "rb") as raw:
+def open_hashed(
+    fs: fsspec.AbstractFileSystem, path: str, size: int | None = None
+) -> Iterator[tuple[BinaryIO, HashingReader]]:
+    """Open a raw file, of `size` bytes if known; yields a buffered stream of its bytes and the hasher beneath it."""
+    with open_forward(fs, path, size) as raw:
         hasher = HashingReader(cast(BinaryIO, raw))
         yield cast(BinaryIO, io.BufferedReader(hasher, CHUNK)), hasher
 

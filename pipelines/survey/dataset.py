@@ -19,6 +19,7 @@ from medvision.schemas.options import BuildOptions
 from medvision.transforms.match import Matched
 from medvision.transforms.patients import ListFileError
 from medvision.transforms.plan import Bucket, bucket_of
+from medvision.transforms.ranges import is_folder
 from medvision.transforms.read import CaseReader
 from medvision.transforms.select import find_cases
 
@@ -69,7 +70,7 @@ def survey_dataset(dataset: Dataset, options: BuildOptions, deep: bool, found: F
     """Survey one dataset; returns its numbers and cases. What is wrong goes to `found`, a data fault never ends it."""
     fs, root = fsspec.core.url_to_fs(options.raw)
     folder = f"{root.rstrip('/')}/{dataset.name}"
-    matched = _matched(dataset, options, fs.isdir(folder), found)
+    matched = _matched(dataset, options, is_folder(fs, folder), found)
     cases = list(matched.cases)
     grids = GridCheck(dataset, fs, folder, options, found)
     slices = sum(grids.slices_at_most(case) for case in cases)

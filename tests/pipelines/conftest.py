@@ -38,7 +38,7 @@ def built(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The release; not to be changed."""
     out = tmp_path_factory.mktemp("built") / "release"
     options = BuildOptions(str(raw), str(out), ("ACDC", "KiTS23"), planes=("axial",))
-    return Built(options, run_build(options))
+    return Built(options, run_build(options).manifest)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(raw: Path, out: Path, rules: str) -> Built:
-    return Built(out, run_build(BuildOptions(str(raw), str(out), (CEPH, FETA), rules=rules)))
+    return Built(out, run_build(BuildOptions(str(raw), str(out), (CEPH, FETA), rules=rules)).manifest)
 
 
 @pytest.fixture(scope="module")

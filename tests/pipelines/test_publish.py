@@ -15,11 +15,11 @@ import yaml
 from miniature import write_miniature
 
 from medvision.pipelines import publish
-from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.lock import LOCK
 from medvision.pipelines.release import ReleaseError, open_release
 from medvision.pipelines.run import run_build
 from medvision.pipelines.validate import report_lines, validate_release
+from medvision.schemas.failures import BuildFailed
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST, PUBLISHING
 from medvision.sources.registry import DATASETS

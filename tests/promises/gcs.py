@@ -13,6 +13,11 @@ from gcp_storage_emulator.server import create_server
 BUCKET = "promises"
 
 
+def environment(url: str) -> dict[str, str]:
+    """For a process that builds by `gs://` from an emulator, or a proxy before one. gcsfs reads it when imported."""
+    return {"STORAGE_EMULATOR_HOST": url, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "MEDVISION_TEST_HURRY": "1"}
+
+
 class Bucket:
     """One bucket of the emulator at `url`."""
 

@@ -8,9 +8,9 @@ from promises.kill import kill_points
 from promises.release_bytes import release_bytes
 from promises.tiny_raw import DATASETS
 
-from medvision.pipelines.failure import BuildFailed
 from medvision.pipelines.run import run_build
 from medvision.schemas.case import Case
+from medvision.schemas.failures import BuildFailed
 from medvision.schemas.options import BuildOptions
 from medvision.transforms import shard
 

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 import PIL.Image
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniature import ellipsoid, stored, write_bytes, write_nifti
@@ -74,15 +75,18 @@ def fault_of(root: Path, case: Case) -> DataFault:
     return caught.value
 
 
-class CountingFiles:
+class CountingFiles(LocalFileSystem):
     """The local file system, counting how often each file is opened."""
 
+    cachable = False
+
     def __init__(self) -> None:
+        super().__init__()
         self.opened: Counter[str] = Counter()
 
-    def open(self, path: str, mode: str) -> Any:
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         self.opened[path.rsplit("/", 1)[-1]] += 1
-        return LOCAL.open(path, mode)
+        return super().open(path, mode, **options)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "float32", "float64"])

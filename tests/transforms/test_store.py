@@ -89,6 +89,23 @@ def test_create_is_create_only(store):
     assert store.create("a/lock", b"yours") is True
 
 
+def test_a_create_whose_answer_was_lost_knows_its_own_file(monkeypatch):
+    """A library that tries again finds the file in the way that its first try wrote."""
+    store = Store("memory://test_store_lost/out")
+    pipe_file = store.fs.pipe_file
+
+    def lose_answer(path: str, data: bytes, mode: str) -> None:
+        if not store.fs.exists(path):
+            pipe_file(path, data)
+        raise FileExistsError(path)
+
+    monkeypatch.setattr(store.fs, "pipe_file", lose_answer)
+    assert store.create("record", b"mine") is True
+    assert store.create("record", b"yours") is False
+    assert store.read("record") == b"mine"
+    store.remove("record")
+
+
 def test_of_eight_racing_creates_one_wins(tmp_path):
     store = Store(str(tmp_path))
     for turn in range(25):

@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from medvision.schemas.case import SourceFile
 from medvision.schemas.faults import DataFault
+from medvision.transforms.ranges import is_file, open_forward
 from medvision.transforms.readers.itk_header import META_HEADER_BYTES, meta_data_file
+from medvision.transforms.retries import asking
 from medvision.transforms.streams import CHUNK, open_hashed, read_bounded, sha256_of
 
 MAX_SOURCE_BYTES = 16 << 30
 """Largest file that is copied to a temporary folder, and largest folder that is read."""
+START_BYTES = 1 << 18
+"""Bytes asked of a store at a time where the start of a file is read alone."""
 
 
 @dataclass
@@ -51,7 +55,7 @@ class Opened:
     @contextmanager
     def stream(self) -> Iterator[BinaryIO]:
         """Bytes of the file, forward only; the rest is read on leaving."""
-        with open_hashed(self.fs, f"{self.root}/{self.source.path}") as (stream, hasher):
+        with open_hashed(self.fs, f"{self.root}/{self.source.path}", self.source.size) as (stream, hasher):
             try:
                 yield stream
             finally:
@@ -60,8 +64,9 @@ class Opened:
     @contextmanager
     def start(self) -> Iterator[BinaryIO]:
         """The same without a hash: the rest is not read."""
-        with self.fs.open(f"{self.root}/{self.source.path}", "rb") as raw:
-            yield raw
+        path, size = f"{self.root}/{self.source.path}", self.source.size
+        with open_forward(self.fs, path, size, part_bytes=START_BYTES) as raw:
+            yield cast(BinaryIO, raw)
 
     @contextmanager
     def local_copy(self) -> Iterator[Path]:
@@ -89,8 +94,8 @@ class Opened:
 
     def read_file(self, path: str) -> bytes:
         """Content of one file of the folder."""
-        with self.fs.open(f"{self.root}/{path}", "rb") as raw:
-            content = read_bounded(raw, MAX_SOURCE_BYTES)
+        with open_forward(self.fs, f"{self.root}/{path}") as raw:
+            content = read_bounded(cast(BinaryIO, raw), MAX_SOURCE_BYTES)
         self._parts[path] = hashlib.sha256(content).hexdigest()
         return content
 
@@ -134,8 +139,8 @@ def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool
     """
     if not path.lower().endswith(".mhd"):
         return []
-    with fs.open(f"{root}/{path}", "rb") as raw:
-        start = raw.read(META_HEADER_BYTES)
+    with open_forward(fs, f"{root}/{path}", part_bytes=META_HEADER_BYTES) as raw:
+        start = raw.read(META_HEADER_BYTES) or b""
     try:
         name = meta_data_file(start)
         if not name:
@@ -143,7 +148,7 @@ def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
         if name.startswith("/") or target.startswith("../") or target == ".." or _leads_out(fs, root, target):
             raise DataFault("read", "external_file")
-        if not fs.isfile(f"{root}/{target}"):
+        if not is_file(fs, f"{root}/{target}"):
             raise DataFault("read", "data_file_missing")
     except DataFault:
         if strict:
@@ -154,8 +159,9 @@ def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool
 
 def folder_files(fs: fsspec.AbstractFileSystem, root: str, folder: str) -> list[str]:
     """Paths below `root` of the files directly in `folder` (which ends in "/"), sorted, without resource forks."""
-    entries = fs.ls(f"{root}/{folder}".rstrip("/"), detail=True)
-    listed = [entry for entry in entries if entry["type"] == "file" or fs.isfile(entry["name"])]  # links to files too
+    place, local = f"{root}/{folder}".rstrip("/"), isinstance(fs, LocalFileSystem)
+    entries = asking(fs, f"list {fs.unstrip_protocol(place)}", lambda: fs.ls(place, detail=True))
+    listed = [e for e in entries if e["type"] == "file" or (local and fs.isfile(e["name"]))]  # links to files too
     names = [posixpath.basename(str(entry["name"]).rstrip("/")) for entry in listed]
     return sorted(folder + name for name in names if name and not is_junk(folder + name))
 

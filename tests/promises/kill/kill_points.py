@@ -11,6 +11,7 @@ from medvision.transforms import shard
 from medvision.transforms.notes import CaseNotes
 from medvision.transforms.pair_files import PairFiles
 from medvision.transforms.store import Store
+from medvision.transforms.upload import Upload
 from medvision.transforms.write import ShardWriter
 
 POISON_EXIT = 13
@@ -58,6 +59,7 @@ STAGES: dict[str, tuple[Any, str, Callable[..., bool], int]] = {
     "attempt": (CaseNotes, "hold", _always, 1),
     "planned": (steps, "build_shard", _always, 1),
     "mid-shard": (ShardWriter, "write", _always, 8),
+    "mid-upload": (Upload, "__exit__", lambda upload, *_: upload._raw is not None, 1),
     "before a record": (shard, "commit_record", _always, 1),
     "after a record": (CaseNotes, "release", _always, 1),
     "lock taken": (Store, "replace", _path_is(PUBLISHING), 1),

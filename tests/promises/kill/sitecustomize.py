@@ -1,9 +1,15 @@
 """Arms a kill or a poisoned case in every Python process that has this folder on PYTHONPATH.
 
-MEDVISION_TEST_KILL names a stage of kill_points; MEDVISION_TEST_POISON a case id that ends its worker.
+MEDVISION_TEST_KILL names a stage of kill_points; MEDVISION_TEST_POISON a case id that ends its worker;
+MEDVISION_TEST_HURRY shortens waits.
 """
 
 import os
+
+if os.environ.get("MEDVISION_TEST_HURRY"):
+    import hurry
+
+    hurry.hurry()
 
 if os.environ.get("MEDVISION_TEST_KILL") or os.environ.get("MEDVISION_TEST_POISON"):
     import kill_points

@@ -14,3 +14,21 @@ class BuildFailed(RuntimeError):
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
         return cls(f"stopped by {cause or type(error).__name__}; {KEPT}")
+
+
+class StorageError(BuildFailed, OSError):
+    """A store did not do what was asked of it: an environment fault, which never becomes a dead letter.
+
+    Attributes:
+        passing: Whether the cause is of a kind that passes, such as a lost connection.
+    """
+
+    passing = False
+
+    @classmethod
+    def because_of(cls, what: str, error: BaseException, passing: bool) -> StorageError:
+        """From what was asked, as "read gs://bucket/name", and the last error: one line."""
+        text = " ".join(str(error).split())
+        failed = cls(f"could not {what}: {type(error).__name__}{': ' if text else ''}{text[:300]}")
+        failed.passing = passing
+        return failed
