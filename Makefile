@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types engines bench scale cost lock clean
+.PHONY: venv demo test lint types engines bench scale cost lock container-check clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -38,6 +38,7 @@ test: lint types engines
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint runners/container/Dockerfile
 
 # Type checkers do not see through the editable install, so they read a plain one. `build` goes first: setuptools
 # would otherwise install modules that were deleted since.
@@ -65,6 +66,13 @@ cost: venv
 lock:
 	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra gcp --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make lock" --constraint requirements.lock pyproject.toml -o requirements-worker.lock
+
+# What the image of Dataflow's workers holds, in a fresh environment: about 1 GB is downloaded. The image itself needs
+# Docker: docker build -f runners/container/Dockerfile .
+container-check: venv
+	MEDVISION_CONTAINER_CHECK=1 $(BIN)/python -m pytest -q tests/promises/test_worker_environment.py
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

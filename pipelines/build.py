@@ -27,7 +27,8 @@ def build_release(
         pipeline: Where to add the steps; running it is the caller's.
         datasets: Tables, sorted by name, without doubles.
         options: From where, to where, by which rules.
-        min_ram_bytes: What building the largest case takes, for engines that choose machines by it; 0 says nothing.
+        min_ram_bytes: What a machine takes for all cases that it builds at a time, for engines that choose machines by
+            it; 0 says nothing.
 
     Returns:
         A collection of one element: the manifest that was written.

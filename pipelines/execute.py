@@ -69,11 +69,11 @@ def execute(
             options = replace(options, progress_dir="")
         if engine == DIRECT:
             stack.enter_context(watch(lambda: read_progress(options.progress_dir), expected, console))
-            return Execution(_run_until_done(launch, job, datasets, options))
-        return _run_on(engine, launch, job, datasets, options, expected, console)
+            return Execution(_run_until_done(launch, datasets, options))
+        return _run_on(engine, launch, datasets, options, expected, console)
 
 
-def _run_until_done(launch: Launch, job: Job, datasets: Tables, options: BuildOptions) -> dict[str, int]:
+def _run_until_done(launch: Launch, datasets: Tables, options: BuildOptions) -> dict[str, int]:
     """Run on this machine; again while workers die with a case in hand, until that case is given up."""
     blamed: set[str] = set()
     for attempt in range(MAX_TRIES):
@@ -96,12 +96,12 @@ def _run_until_done(launch: Launch, job: Job, datasets: Tables, options: BuildOp
 
 
 def _run_on(
-    engine: str, launch: Launch, job: Job, datasets: Tables, options: BuildOptions, expected: Preflight, console: Any
+    engine: str, launch: Launch, datasets: Tables, options: BuildOptions, expected: Preflight, console: Any
 ) -> Execution:
     """Run on an engine that spreads the work; submit again what it gave up for want of a worker."""
     for left in reversed(range(SUBMISSIONS)):
         pipeline = beam.Pipeline(options=launch.options)
-        build_release(pipeline, datasets, options, job.min_ram_bytes)
+        build_release(pipeline, datasets, options, launch.min_ram_bytes)
         started = False
         try:
             result = pipeline.run()

@@ -73,18 +73,22 @@ def run_build(
     job = Job(
         workers=workers,
         beam_args=tuple(beam_args),
-        places=(options.raw, options.out),
+        places=tuple(place for place in (options.raw, options.splits_from, options.out) if place),
         labels={"medvision": _label(options.rules), "datasets": _label("_".join(options.datasets))},
         min_ram_bytes=largest_case_bytes(expected.largest, options.raw) if engine == "dataflow" else 0,
     )
     progress_dir = tempfile.mkdtemp(prefix="medvision-")
-    done = None
+    ended = True
     try:
         options = replace(options, run_id=uuid.uuid4().hex[:12], progress_dir=progress_dir)
         done = execute(engine, job, datasets, options, expected, console)
+        ended = not done.deferred
+    except KeyboardInterrupt:
+        ended = engine != "dataflow"  # that job goes on by itself, and may be publishing
+        raise
     finally:
         shutil.rmtree(progress_dir, ignore_errors=True)
-        if done is None or not done.deferred:
+        if ended:
             with suppress(StorageError):  # a store that ended the build must not speak twice
                 PublishLock(Store(options.out), options.run_id).release()
     if done.deferred:

@@ -17,9 +17,9 @@ class Job:
     Attributes:
         workers: Processes that build at a time, or the most of them where the engine scales by itself.
         beam_args: Options of Beam that the user gave; they win over every preset.
-        places: Where the build reads and writes, paths or URLs.
+        places: Where the build reads and writes, paths or URLs; the release's folder is the last.
         labels: Marks of the job for whoever pays for it, lower case.
-        min_ram_bytes: What building the largest case takes, 0 where that was not asked.
+        min_ram_bytes: What a process takes for the largest case, 0 where that was not asked.
     """
 
     workers: int
@@ -37,20 +37,28 @@ class Launch:
         options: For `beam.Pipeline`.
         local: The workers are processes of this machine, so that files they leave here can be read.
         deferred: Running writes a job file and ends; some other program starts the job.
+        min_ram_bytes: What a machine takes for all cases that it builds at a time, for engines that choose machines
+            by it; 0 says nothing.
     """
 
     options: PipelineOptions
     local: bool
     deferred: bool = False
+    min_ram_bytes: int = 0
 
 
 def check_beam_args(beam_args: Sequence[str]) -> None:
     """Raises ValueError when Beam does not know an option: Beam itself would drop it and only log so."""
-    parsers: list[ArgumentParser] = []
-    PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
-    unknown = parsers[0].parse_known_args(list(beam_args))[1]
+    unknown = unknown_beam_args(beam_args)
     if unknown:
         raise ValueError(f"unknown option {unknown[0]!r}: neither `medvision build` nor Beam has it")
+
+
+def unknown_beam_args(beam_args: Sequence[str]) -> list[str]:
+    """The options that Beam does not know."""
+    parsers: list[ArgumentParser] = []
+    PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
+    return parsers[0].parse_known_args(list(beam_args))[1]
 
 
 def given(beam_args: Sequence[str], name: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
 
@@ -22,7 +23,7 @@ def main() -> None:
 def _end_with_parent() -> None:
     """The pool never writes to this process: its input ends when the pool does."""
     os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

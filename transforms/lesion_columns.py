@@ -121,7 +121,8 @@ def _world(points_rc: np.ndarray, affines: np.ndarray, slices: np.ndarray, slice
 
 
 def _pairs(values: Sequence[tuple[float, float]] | np.ndarray, kind: pa.DataType) -> pa.ListArray:
-    flat = np.array(values, kind.to_pandas_dtype()).reshape(-1)
+    dtype = pa.array([], kind).to_numpy().dtype  # `to_pandas_dtype` imports pandas, which a worker has not
+    flat = np.array(values, dtype).reshape(-1)
     return pa.ListArray.from_arrays(np.arange(0, len(flat) + 1, 2, dtype=np.int32), pa.array(flat, kind))
 
 
