@@ -33,7 +33,7 @@ demo: venv
 
 test: lint types engines
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not engine"
-	$(BIN)/python -m pytest -q -m engine
+	$(BIN)/python -m pytest -q -m engine tests/engines
 
 lint: venv
 	$(BIN)/ruff check .

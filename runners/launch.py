@@ -47,9 +47,22 @@ class Launch:
     min_ram_bytes: int = 0
 
 
+JOB_SERVER_OPTIONS = (
+    "disable_metrics",
+    "execution_mode_for_batch",
+    "execution_retry_delay",
+    "files_to_stage",
+    "flink_conf_dir",
+    "number_of_execution_retries",
+    "object_reuse",
+)
+"""Options of Flink's job server for a job of this kind. They are of its Java, so Beam here does not know them."""
+
+
 def check_beam_args(beam_args: Sequence[str]) -> None:
     """Raises ValueError when Beam does not know an option: Beam itself would drop it and only log so."""
-    unknown = unknown_beam_args(beam_args)
+    foreign = tuple(f"--{name}" for name in JOB_SERVER_OPTIONS)
+    unknown = [option for option in unknown_beam_args(beam_args) if option.partition("=")[0] not in foreign]
     if unknown:
         raise ValueError(f"unknown option {unknown[0]!r}: neither `medvision build` nor Beam has it")
 

@@ -19,7 +19,9 @@ OPENED = (
     *("java.base/java.util.concurrent", "java.base/java.util.concurrent.atomic"),
     *("java.base/java.util.concurrent.locks", "java.base/sun.net.util", "java.base/sun.nio.ch"),
 )
-JVM = ["java", *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED)]
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For programs that live a minute: compile little."""
+JVM = ["java", *BRIEF, *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED)]
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 BASH_UTILS = "org.apache.flink.runtime.util.bash.BashJavaUtils"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from engines.conftest import find_engine
-from engines.flink_cluster import FlinkCluster, flink_cluster, wait_until
+from engines.flink_cluster import BRIEF, FlinkCluster, flink_cluster, wait_until
 from promises.kill import runs
 from promises.release_bytes import attempts, release_bytes
 from promises.tiny_raw import DATASETS
@@ -44,7 +44,12 @@ class Build:
         slow = str(Path(__file__).parent / "slow")
         self.process = subprocess.Popen(
             [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places, *engine],
-            env={**os.environ, "PYTHONPATH": slow, "MEDVISION_TEST_SLOW": pause},
+            env={
+                **os.environ,
+                "PYTHONPATH": slow,
+                "MEDVISION_TEST_SLOW": pause,
+                "JAVA_TOOL_OPTIONS": " ".join(BRIEF),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -29,7 +29,7 @@ def told(options: PipelineOptions, *names: str) -> list[Any]:
 
 
 def test_an_option_that_beam_does_not_know_is_an_error():
-    check_beam_args(["--temp_location=/tmp", "--flink_master=[local]"])
+    check_beam_args(["--temp_location=/tmp", "--flink_master=[local]", "--files_to_stage=x.jar", "--object_reuse"])
     with pytest.raises(ValueError, match="unknown option '--tmp_location=/tmp'"):
         check_beam_args(["--tmp_location=/tmp"])
 

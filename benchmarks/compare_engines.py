@@ -1,6 +1,6 @@
 """The same archives on every engine: wall time, and whether content and bytes are the same.
 
-    python benchmarks/engines.py RAW .engines --json docs/figures/engines.json
+    python benchmarks/compare_engines.py RAW .engines --json docs/figures/engines.json
 
 RAW is a raw root; `python tests/miniature.py RAW` writes a small one of all datasets. `make engines` fetches .engines.
 """
@@ -74,7 +74,7 @@ def places(engine: str, engines: Path, work: Path) -> Iterator[list[str]]:
 
 def compare(raw: Path, engines: Path, work: Path) -> list[dict[str, Any]]:
     rows = []
-    for engine in ("direct 1", "direct 2", "prism", "flink"):
+    for engine in ("direct 2", "prism", "flink"):
         out = work / engine.replace(" ", "-")
         with places(engine, engines, work) as options:
             seconds = build(str(raw), str(out), ["--runner", engine.split()[0], *options])
