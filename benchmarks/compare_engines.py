@@ -64,7 +64,7 @@ def places(engine: str, engines: Path, work: Path) -> Iterator[list[str]]:
     """Options for an engine, with whatever it needs running."""
     if engine == "flink":
         beam = engines / "beam-flink"
-        with flink_cluster(engines / "flink", beam, work / "flink") as cluster:
+        with flink_cluster(engines / "flink", beam, work / "cluster") as cluster:
             yield [f"--flink_master={cluster.master}", f"--flink_job_server_jar={cluster.job_server}", "--workers=2"]
     elif engine == "prism":
         yield [f"--prism_location={engines / 'bin/prism'}"]
