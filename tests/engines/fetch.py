@@ -130,7 +130,7 @@ def _run(command: list[str]) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder = Path(sys.argv[1]).resolve()  # Go takes no relative one
     with ThreadPoolExecutor(len(ENGINES)) as pool:
         for name, why in zip(ENGINES, pool.map(lambda name: fetch(name, folder), ENGINES), strict=True):
             sys.stdout.write(f"{name}: {why or 'ready'}\n")
