@@ -32,8 +32,8 @@ demo: venv
 	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
 
 test: lint types engines
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not engine"
-	$(BIN)/python -m pytest -q -m engine tests/engines
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not heavy"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy
 
 lint: venv
 	$(BIN)/ruff check .

@@ -39,7 +39,7 @@ PIP = ("-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check")
 OFFLINE = ("--no-index", "--no-build-isolation")
 NAMES = ("ACDC",)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 
 def run(*command: str | Path, **more: str) -> str:

@@ -15,7 +15,7 @@ from promises.kill import runs
 from promises.release_bytes import attempts, release_bytes
 from promises.tiny_raw import DATASETS
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 BUILD_SECONDS = 240
 PAUSE_SECONDS = "0.4"
 SHARDS = 16

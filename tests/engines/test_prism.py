@@ -13,7 +13,7 @@ from promises.tiny_raw import DATASETS
 from medvision.pipelines.run import run_build
 from medvision.schemas.options import BuildOptions
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 
 
 def test_the_release_is_that_of_the_direct_engine(prism: Path, raw: Path, direct: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from medvision.pipelines import main as main_module
 from medvision.pipelines import preflight
 from medvision.pipelines.main import main
+from medvision.pipelines.run import BuildResult
 from medvision.sources.registry import DATASETS
 
 
@@ -253,10 +254,8 @@ def test_strict_is_content_with_a_whole_release(build):
 
 
 def test_an_incomplete_release_fails(build, monkeypatch):
-    monkeypatch.setattr(
-        "medvision.pipelines.run.run_build",
-        lambda *arguments: {"datasets": {}, "rules": "1.4.0", "complete": False, "unbuilt": ["ACDC/a", "ACDC/b"]},
-    )
+    manifest = {"datasets": {}, "rules": "1.4.0", "complete": False, "unbuilt": ["ACDC/a", "ACDC/b"]}
+    monkeypatch.setattr("medvision.pipelines.run.run_build", lambda *arguments: BuildResult(manifest))
     code, printed, _ = build()
     assert code == 1
     assert "incomplete: 2 cases unbuilt; build again to try them" in printed.splitlines()

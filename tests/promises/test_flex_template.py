@@ -1,6 +1,7 @@
 """The Flex Template: its parameters are those of the entry, and the entry run as the launcher does writes the job."""
 
 import json
+import logging
 import re
 import sys
 import tomllib
@@ -94,6 +95,7 @@ def test_what_fits_is_understood(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_parameters_become_a_build(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     asked: list[list[str]] = []
+    caplog.set_level(logging.WARNING)
     monkeypatch.setattr(flex, "medvision", lambda argv: asked.append(list(argv)) or 0)
     parameters = ["--datasets=KiTS23,MSD", "--raw=gs://b/raw", "--out=gs://b/out", "--replace=true", "--limit="]
     parameters += ["--splits_from=gs://b/plans", "--runner=DataflowRunner", "--project=p", "--news_of_the_service=1"]

@@ -24,7 +24,7 @@ from medvision.pipelines.run import run_build
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import ShardRecord
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 DATASETS = ("ACDC", "KiTS23", "MSD")
 UPLOADED_IN_PARTS = ("data.parquet", "webdataset.tar")

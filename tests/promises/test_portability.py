@@ -21,7 +21,7 @@ from medvision.schemas.options import BuildOptions
 
 RULES = ("1.4.0", "exact")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")

@@ -314,6 +314,9 @@ class Listing:
     def _strip_protocol(self, path: str) -> str:
         return path.removeprefix("gs://")
 
+    def unstrip_protocol(self, path: str) -> str:
+        return f"gs://{path}"
+
     def find(self, base: str, detail: bool) -> dict[str, dict[str, object]]:
         return {f"{base}/a.nii.gz": self.info}
 
