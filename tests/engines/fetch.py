@@ -53,7 +53,10 @@ def fetch_runner(folder: Path) -> None:
     (parts / "pom.xml").write_text(POM.format(group=group, artifact=artifact, version=release))
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={parts / 'lib'}", "-DincludeScope=runtime"]
     _run(["mvn", "--batch-mode", "--quiet", "--file", str(parts / "pom.xml"), *goal])
-    job_server(parts / "job-server.jar", sorted((parts / "lib").glob("*.jar")))
+    jars = sorted((parts / "lib").glob("*.jar"))
+    if not jars:
+        raise Missing("`mvn` put no jar where it was told to")
+    job_server(parts / "job-server.jar", jars)
     parts.replace(folder / "beam-flink")
 
 
@@ -130,7 +133,7 @@ def _run(command: list[str]) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]).resolve()  # Go takes no relative one
+    folder = Path(sys.argv[1]).resolve()  # Go takes no relative one, Maven takes it from its own
     with ThreadPoolExecutor(len(ENGINES)) as pool:
         for name, why in zip(ENGINES, pool.map(lambda name: fetch(name, folder), ENGINES), strict=True):
             sys.stdout.write(f"{name}: {why or 'ready'}\n")
