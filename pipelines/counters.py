@@ -2,7 +2,9 @@
 
 # No `from __future__ import annotations` here: Beam reads the hints of modules that wire steps.
 
-from collections.abc import Iterable, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from apache_beam.metrics.metric import Metrics, MetricsFilter
@@ -17,6 +19,7 @@ STAGE = "ms."
 """Milliseconds of all workers together in a stage: `ms.read`, `ms.encode`, ..."""
 DEAD = "dead."
 """Dead letters by reason code: `dead.shape_mismatch`, ..."""
+POLL_SECONDS = 10.0
 
 
 def count(name: str, by: int = 1) -> None:
@@ -62,6 +65,35 @@ def read_counters(result: Any) -> dict[str, int]:
     for metric in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
         total[metric.key.metric.name] = total.get(metric.key.metric.name, 0) + int(metric.result or 0)
     return dict(sorted(total.items()))
+
+
+class PolledMarks:
+    """Marks of progress made of an engine's counters, asked for now and then; the last answer stands meanwhile.
+
+    Args:
+        result: Gives the result of the pipeline that runs, None where none does.
+    """
+
+    def __init__(self, result: Callable[[], Any]) -> None:
+        self.result = result
+        self._last: Counter[str] = Counter()
+        self._asked = float("-inf")
+
+    def __call__(self) -> Counter[str]:
+        result = self.result()
+        if result is not None and time.monotonic() - self._asked >= POLL_SECONDS:
+            self._asked = time.monotonic()
+            self._ask(result)
+        return self._last
+
+    def _ask(self, result: Any) -> None:
+        try:
+            found = read_counters(result)
+        except Exception:  # noqa: BLE001  # whatever keeps a counter from us must not end the build
+            return
+        dead = sum(number for name, number in found.items() if name.startswith(DEAD))
+        reused = found.get(REUSED, 0)
+        self._last = Counter(c=found.get("cases", 0), d=dead, s=found.get(SHARDS, 0) - reused, r=reused)
 
 
 def stage_seconds(counters: Mapping[str, int]) -> dict[str, float]:

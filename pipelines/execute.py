@@ -1,44 +1,37 @@
-"""Run the pipeline on an engine until it is done: again where a worker of this machine died, watched all along."""
+"""Run the pipeline on an engine until it is done: again where a worker died, watched all along."""
 
 # No `from __future__ import annotations` here: Beam reads the hints of modules that wire steps.
 
-import threading
-import time
+import re
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineState
 
 from medvision.pipelines.build import build_release
-from medvision.pipelines.counters import DEAD, REUSED, SHARDS, read_counters
-from medvision.pipelines.lock import PublishLocked
+from medvision.pipelines.counters import PolledMarks, read_counters
+from medvision.pipelines.lock import PublishLock, PublishLocked
 from medvision.pipelines.preflight import Preflight
 from medvision.pipelines.progress import watch
 from medvision.pipelines.steps import Tables
 from medvision.runners.engines import ENGINES
 from medvision.runners.launch import Job, Launch
-from medvision.runners.workers import is_dead_worker
-from medvision.schemas.failures import KEPT, BuildFailed
+from medvision.schemas.failures import KEPT, BuildFailed, StorageError
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE
 from medvision.transforms.notes import read_progress
 from medvision.transforms.store import Store
 
 MAX_TRIES = 16
-"""Runs of the pipeline in one build; each but the last ended with a dead worker."""
-DIRECT = "direct"
-OURS = ("prism", "flink")
-"""Engines whose job lives as long as we do: it is cancelled when the user interrupts the build, and submitted again
-when a machine or a worker died. Dataflow sees to both by itself."""
-SUBMISSIONS = 5
+"""Runs of the pipeline in one build; each but the last lost a worker."""
 CANCELLED = "JobCancellationException"
-FINAL = (CANCELLED, "java.net.ConnectException", "Traceback (most recent call last)")
-"""In what an engine says of a job that is not to be submitted again: cancelled, no cluster there, a step that raised.
-It says other things, and many, of machines and workers that died."""
-POLL_SECONDS = 10.0
+LOCKED = re.compile(r"PublishLocked: (.*?)(?: \[while running|$)", re.MULTILINE)
+"""How the lock's error looks in what an engine hands on as text."""
 
 
 @dataclass(frozen=True)
@@ -63,104 +56,81 @@ def execute(
         BuildFailed: The engine gave the job up.
         PublishLocked: Another build is publishing into the folder.
     """
-    with ExitStack() as stack:
-        launch = stack.enter_context(ENGINES[engine](job))
-        if not launch.local:
-            options = replace(options, progress_dir="")
-        if engine == DIRECT:
-            stack.enter_context(watch(lambda: read_progress(options.progress_dir), expected, console))
-            return Execution(_run_until_done(launch, datasets, options))
-        return _run_on(engine, launch, datasets, options, expected, console)
-
-
-def _run_until_done(launch: Launch, datasets: Tables, options: BuildOptions) -> dict[str, int]:
-    """Run on this machine; again while workers die with a case in hand, until that case is given up."""
-    blamed: set[str] = set()
-    for attempt in range(MAX_TRIES):
+    with ENGINES[engine](job) as launch:
+        run = _Run(launch, datasets, options if launch.local else replace(options, progress_dir=""), console)
+        if launch.deferred:
+            run.once()
+            return Execution({}, deferred=True)
         try:
-            pipeline = beam.Pipeline(options=launch.options)
-            build_release(pipeline, datasets, options)
-            result = pipeline.run()
-            result.wait_until_finish()
-            return read_counters(result)
-        except PublishLocked:
-            raise
-        except (RuntimeError, OSError) as error:
-            if not is_dead_worker(error):
-                raise BuildFailed.because(error) from error
-            held = _cases_in_hand(options)
-            if held <= blamed or attempt == MAX_TRIES - 1:
-                raise BuildFailed(f"a worker process died; {KEPT}") from error
-            blamed = held
-    raise AssertionError("the last try returned or raised")
+            with watch(run.marks, expected, console):
+                run.until_done()
+        finally:
+            run.let_go()
+        return Execution(read_counters(run.result))
 
 
-def _run_on(
-    engine: str, launch: Launch, datasets: Tables, options: BuildOptions, expected: Preflight, console: Any
-) -> Execution:
-    """Run on an engine that spreads the work; submit again what it gave up for want of a worker."""
-    for left in reversed(range(SUBMISSIONS)):
-        pipeline = beam.Pipeline(options=launch.options)
-        build_release(pipeline, datasets, options, launch.min_ram_bytes)
-        started = False
-        try:
-            result = pipeline.run()
-            if launch.deferred:
-                return Execution({}, deferred=True)
-            started = True
-            _wait(engine, launch, result, options, expected, console)
-            return Execution(read_counters(result))
-        except BuildFailed:
-            raise
-        except Exception as error:  # each engine has errors of its own, and all of them end the run
-            said = str(error)
-            if CANCELLED in said:
-                raise BuildFailed(f"the job was cancelled; {KEPT}") from error
-            if not left or not started or engine not in OURS or any(word in said for word in FINAL):
-                raise BuildFailed.because(error) from error
-            if console is not None:
-                console.print(f"{engine} lost a worker; the job is submitted again: what is finished is kept")
-    raise AssertionError("the last submission returned or raised")
+class _Run:
+    """A build's pipeline on its way; `result` is that of its last run."""
 
+    def __init__(self, launch: Launch, datasets: Tables, options: BuildOptions, console: Any) -> None:
+        self.launch, self.datasets, self.options, self.console = launch, datasets, options, console
+        self.result: Any = None
+        self.marks: Callable[[], Counter[str]] = PolledMarks(lambda: self.result)
+        if launch.local:
+            self.marks = partial(read_progress, options.progress_dir)
 
-def _wait(engine: str, launch: Launch, result: Any, options: BuildOptions, expected: Preflight, console: Any) -> None:
-    """Until the job is done, with progress. Raises what the engine raises, or BuildFailed."""
-    marks = (lambda: read_progress(options.progress_dir)) if launch.local else _Polled(result).marks
-    try:
-        with watch(marks, expected, console):
-            result.wait_until_finish()
-    except KeyboardInterrupt:
-        if engine in OURS:
-            result.cancel()
-        raise
-    if result.state != PipelineState.DONE:
-        raise BuildFailed(f"the job ended as {result.state}; {KEPT}")
+    def once(self) -> None:
+        """Start the pipeline; an engine of this process has run it then."""
+        pipeline = beam.Pipeline(options=self.launch.options)
+        build_release(pipeline, self.datasets, self.options, self.launch.min_ram_bytes)
+        self.result = None
+        self.result = pipeline.run()
 
+    def until_done(self) -> None:
+        """Run; again while workers die, until the case that kills them is given up, or there is no use."""
+        blamed: set[str] = set()
+        spare = self.launch.spare_tries
+        for left in reversed(range(MAX_TRIES)):
+            try:
+                self.once()
+                self.result.wait_until_finish()
+                if self.result.state != PipelineState.DONE:
+                    raise RuntimeError(f"the job ended as {self.result.state}")
+                return
+            except PublishLocked:
+                raise
+            except KeyboardInterrupt:
+                if self.result is not None and not self.launch.outlives_us:
+                    self.result.cancel()
+                raise
+            except self.launch.failures as error:
+                if not self.launch.lost(error):
+                    raise _meaning(error) from error
+                held = _cases_in_hand(self.options)
+                if held <= blamed:
+                    spare -= 1
+                if spare < 0 or not left:
+                    raise BuildFailed(f"a worker process died; {KEPT}") from error
+                blamed |= held
+            if self.console is not None:
+                self.console.print("a worker died; what is finished is kept, the rest runs again")
 
-class _Polled:
-    """Marks made of an engine's counters, asked for now and then; the last answer stands while none comes."""
-
-    def __init__(self, result: Any) -> None:
-        self.result = result
-        self.last: Counter[str] = Counter()
-        self._asked = 0.0
-        self._lock = threading.Lock()
-
-    def marks(self) -> Counter[str]:
-        with self._lock:
-            if time.monotonic() - self._asked >= POLL_SECONDS:
-                self._asked = time.monotonic()
-                self._ask()
-            return self.last
-
-    def _ask(self) -> None:
-        try:
-            found = read_counters(self.result)
-        except Exception:  # noqa: BLE001  # whatever keeps a counter from us must not end the build
+    def let_go(self) -> None:
+        """Release the lock, unless the job may be publishing still."""
+        if self.launch.outlives_us and not (self.result is None or PipelineState.is_terminal(self.result.state)):
             return
-        dead = sum(number for name, number in found.items() if name.startswith(DEAD))
-        reused = found.get(REUSED, 0)
-        self.last = Counter(c=found.get("cases", 0), d=dead, s=found.get(SHARDS, 0) - reused, r=reused)
+        with suppress(StorageError):  # a store that ended the build must not speak twice
+            PublishLock(Store(self.options.out), self.options.run_id).release()
+
+
+def _meaning(error: Exception) -> Exception:
+    """What a run's failure is to the user."""
+    said = str(error)
+    if found := LOCKED.search(said):
+        return PublishLocked(found[1])
+    if CANCELLED in said:
+        return BuildFailed(f"the job was cancelled; {KEPT}")
+    return BuildFailed.because(error)
 
 
 def _cases_in_hand(options: BuildOptions) -> set[str]:

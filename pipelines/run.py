@@ -5,22 +5,17 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from medvision.pipelines.lock import PublishLock
 from medvision.pipelines.memory import largest_case_bytes
 from medvision.pipelines.preflight import check_build, peek_manifest, present_datasets
-from medvision.schemas.failures import StorageError
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import find_dataset
 from medvision.transforms.store import Store
 
 ALL = "all"
 """In place of dataset names: every one that has a folder in the raw root."""
-LABEL_CHARACTERS = 63
-"""Most that a label's value may have on Google Cloud."""
 
 
 @dataclass(frozen=True)
@@ -74,30 +69,17 @@ def run_build(
         workers=workers,
         beam_args=tuple(beam_args),
         places=tuple(place for place in (options.raw, options.splits_from, options.out) if place),
-        labels={"medvision": _label(options.rules), "datasets": _label("_".join(options.datasets))},
-        min_ram_bytes=largest_case_bytes(expected.largest, options.raw) if engine == "dataflow" else 0,
+        labels={"medvision": options.rules, "datasets": "_".join(options.datasets)},
+        case_bytes=lambda: largest_case_bytes(expected.largest, options.raw),
     )
     progress_dir = tempfile.mkdtemp(prefix="medvision-")
-    ended = True
     try:
         options = replace(options, run_id=uuid.uuid4().hex[:12], progress_dir=progress_dir)
         done = execute(engine, job, datasets, options, expected, console)
-        ended = not done.deferred
-    except KeyboardInterrupt:
-        ended = engine != "dataflow"  # that job goes on by itself, and may be publishing
-        raise
     finally:
         shutil.rmtree(progress_dir, ignore_errors=True)
-        if ended:
-            with suppress(StorageError):  # a store that ended the build must not speak twice
-                PublishLock(Store(options.out), options.run_id).release()
     if done.deferred:
         return BuildResult(None)
     manifest = peek_manifest(Store(options.out))
     assert manifest is not None, "the last step wrote it"
     return BuildResult(manifest, done.counters, time.monotonic() - start)
-
-
-def _label(text: str) -> str:
-    """The text as a label's value: lower-case letters, digits, _ and -."""
-    return "".join(c if (c.isalnum() and c.isascii()) or c in "_-" else "_" for c in text.lower())[:LABEL_CHARACTERS]

@@ -25,6 +25,8 @@ PRESET = (
 )
 NAME_CHARACTERS = 24
 """Most of the folder's name in the job's."""
+LABEL_CHARACTERS = 63
+"""Most that a label's value may have on Google Cloud."""
 
 
 @contextmanager
@@ -37,15 +39,17 @@ def launch_dataflow(job: Job) -> Iterator[Launch]:
     """
     args = job.beam_args
     _check(args, job.places)
-    machines = choose_machines(job.min_ram_bytes, args)
+    machines = choose_machines(job.case_bytes(), args)
     preset = [*PRESET, *machines.options, f"--job_name={job_name(job.places[-1])}"]
     preset.append(f"--max_num_workers={-(-job.workers // machines.processes)}")
-    preset += [f"--labels={name}={value}" for name, value in sorted(job.labels.items())]
+    preset += [f"--labels={name}={label_value(value)}" for name, value in sorted(job.labels.items())]
     if given(args, "sdk_container_image"):
         preset.append("--sdk_location=container")
     yield Launch(
         PipelineOptions([*preset, *args]),
         local=False,
+        failures=(Exception,),  # its errors have no class in common
+        outlives_us=True,
         deferred=bool(given(args, "template_location")),
         min_ram_bytes=0 if given(args, "flexrs_goal") else machines.min_ram_bytes,  # FlexRS takes no hints
     )
@@ -57,6 +61,11 @@ def job_name(out: str) -> str:
     folder = re.sub(r"[^a-z0-9]+", "-", place.rpartition("/")[2].lower()).strip("-")[:NAME_CHARACTERS].strip("-")
     digest = hashlib.sha256(place.encode()).hexdigest()[:8]
     return "-".join(part for part in ("medvision", folder, digest) if part)
+
+
+def label_value(text: str) -> str:
+    """The text as the value of a label: lower-case letters, digits, _ and -."""
+    return re.sub(r"[^a-z0-9_-]", "_", text.lower())[:LABEL_CHARACTERS]
 
 
 def _check(args: Sequence[str], places: Sequence[str]) -> None:

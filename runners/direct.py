@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from medvision.runners.launch import Job, Launch
-from medvision.runners.workers import watch_workers
+from medvision.runners.workers import is_dead_worker, watch_workers
 
 
 def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptions:
@@ -33,4 +33,4 @@ def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptio
 @contextmanager
 def launch_direct(job: Job) -> Iterator[Launch]:
     """This machine alone; nothing is downloaded."""
-    yield Launch(direct_options(job.workers, job.beam_args), local=True)
+    yield Launch(direct_options(job.workers, job.beam_args), local=True, lost=is_dead_worker)

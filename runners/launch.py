@@ -1,7 +1,7 @@
 """What a build asks of an engine, and what an engine gives back: options for one run of the pipeline."""
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -18,24 +18,32 @@ class Job:
         workers: Processes that build at a time, or the most of them where the engine scales by itself.
         beam_args: Options of Beam that the user gave; they win over every preset.
         places: Where the build reads and writes, paths or URLs; the release's folder is the last.
-        labels: Marks of the job for whoever pays for it, lower case.
-        min_ram_bytes: What a process takes for the largest case, 0 where that was not asked.
+        labels: Marks of the job for whoever pays for it.
+        case_bytes: Tells what a process takes for the largest case, 0 for unknown. Asked only by who chooses machines.
     """
 
     workers: int
     beam_args: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
-    min_ram_bytes: int = 0
+    case_bytes: Callable[[], int] = int
+
+
+def _never(error: Exception) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One run of a pipeline, about to begin.
+    """How to run a pipeline on an engine, and what to make of it when that fails.
 
     Attributes:
         options: For `beam.Pipeline`.
         local: The workers are processes of this machine, so that files they leave here can be read.
+        failures: Errors by which the engine tells that a run failed; others are mistakes of whoever asked.
+        lost: Whether a run failed for want of a worker or machine, and not by what it did.
+        spare_tries: Times that a lost run is made again although it held no other case in hand than the one before.
+        outlives_us: The job goes on where we stop waiting for it.
         deferred: Running writes a job file and ends; some other program starts the job.
         min_ram_bytes: What a machine takes for all cases that it builds at a time, for engines that choose machines
             by it; 0 says nothing.
@@ -43,6 +51,10 @@ class Launch:
 
     options: PipelineOptions
     local: bool
+    failures: tuple[type[Exception], ...] = (RuntimeError, OSError)
+    lost: Callable[[Exception], bool] = _never
+    spare_tries: int = 0
+    outlives_us: bool = False
     deferred: bool = False
     min_ram_bytes: int = 0
 

@@ -1,20 +1,14 @@
 """The options of a Dataflow job, by the dictionary that Beam makes of them."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
-from promises.tiny_raw import write_acdc_case
 
-from medvision.pipelines import execute, run
-from medvision.pipelines.lock import LOCK, PublishLock
 from medvision.runners.dataflow import job_name, launch_dataflow
 from medvision.runners.launch import Job, Launch
-from medvision.schemas.options import BuildOptions
-from medvision.transforms.store import Store
 
 pytest.importorskip("google.cloud.dataflow", reason="Dataflow needs the gcp extra")
 
@@ -33,14 +27,14 @@ def options(*args: str, **job: Any) -> dict[str, Any]:
 
 
 def test_the_preset() -> None:
-    found = options(labels={"medvision": "1_4_0"})
+    found = options(labels={"medvision": "1.4.0", "datasets": "AbdomenCT-1K_" * 6})
     assert found["runner"] == "DataflowRunner"
     assert found["autoscaling_algorithm"] == "THROUGHPUT_BASED"
     assert found["save_main_session"] is False
     assert found["sdk_location"] == "container"
     assert found["machine_type"] == "e2-standard-4"
     assert found["max_num_workers"] == 5  # machines, each with four processes
-    assert found["labels"] == ["medvision=1_4_0"]
+    assert found["labels"] == [f"datasets={('abdomenct-1k_' * 6)[:63]}", "medvision=1_4_0"]  # as the service asks
     assert found["number_of_worker_harness_threads"] is None  # of a machine, not of a process: 1 would leave 3 idle
 
 
@@ -91,8 +85,8 @@ def test_a_job_file_is_deferred() -> None:
 
 def test_flexrs_gets_no_hint() -> None:
     """Right fitting, which reads the hints, does not go with it."""
-    assert launched(min_ram_bytes=1 << 30).min_ram_bytes == 5 << 30
-    assert launched("--flexrs_goal=COST_OPTIMIZED", min_ram_bytes=1 << 30).min_ram_bytes == 0
+    assert launched(case_bytes=lambda: 1 << 30).min_ram_bytes == 5 << 30
+    assert launched("--flexrs_goal=COST_OPTIMIZED", case_bytes=lambda: 1 << 30).min_ram_bytes == 0
 
 
 @pytest.mark.parametrize("out", ["gs://b/Release 1.4_final", "gs://b/", "gs://b/ÄÖ", f"gs://b/{'x' * 90}", "gs://b/7"])
@@ -105,20 +99,3 @@ def test_names_are_ones_that_dataflow_takes(out: str) -> None:
 def test_a_folder_has_one_name_and_another_folder_another() -> None:
     assert job_name("gs://b/out") == job_name("gs://b/out/") == options()["job_name"]
     assert job_name("gs://b/out") != job_name("gs://c/out")
-
-
-@pytest.mark.parametrize(("engine", "stays"), [("dataflow", True), ("direct", False)])
-def test_whoever_stops_waiting_leaves_the_lock_of_a_job_that_goes_on(
-    engine: str, stays: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    raw, out = tmp_path / "raw", tmp_path / "out"
-    write_acdc_case(raw, 0)
-
-    def interrupted(_engine: str, _job: Job, _datasets: object, options: BuildOptions, *_: object) -> None:
-        PublishLock(Store(options.out), options.run_id).take()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(execute, "execute", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run.run_build(BuildOptions(raw=str(raw), out=str(out), datasets=("ACDC",)), engine=engine)
-    assert (out / LOCK).exists() == stays
