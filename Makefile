@@ -49,7 +49,7 @@ types: venv
 	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
 
 engines: venv
-	$(BIN)/python tests/engines/fetch.py .engines
+	$(BIN)/python tests/promises/engines/fetch.py .engines
 
 # Whole cases beside a naive build and the floor: some ten minutes, best on a machine with nothing else to do.
 bench: venv

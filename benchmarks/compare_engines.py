@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engines.flink_cluster import flink_cluster
 from figures import show
 from promises import gcs
+from promises.engines.flink_cluster import flink_cluster
 from promises.release_bytes import digest, release_bytes
 
 from medvision.pipelines.validate import validate_release

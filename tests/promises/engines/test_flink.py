@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines.conftest import find_engine
-from engines.flink_cluster import BRIEF, FlinkCluster, flink_cluster, wait_until
+from promises.engines.conftest import find_engine
+from promises.engines.flink_cluster import BRIEF, FlinkCluster, flink_cluster, wait_until
 from promises.kill import runs
 from promises.release_bytes import attempts, release_bytes
 from promises.tiny_raw import DATASETS
@@ -93,12 +93,12 @@ def workers_of(build: Build) -> list[int]:
     return [int(line.split()[0]) for line in listed.stdout.splitlines() if "pool_worker" in line]
 
 
-def test_the_release_is_that_of_the_direct_engine(build: Callable[..., Build], workers: str, direct: Path) -> None:
+def test_the_release_is_that_of_the_direct_engine(build: Callable[..., Build], workers: str, undisturbed: Path) -> None:
     """With workers that were there before, whose progress is to be had of the engine alone."""
     first = build(workers=workers)
     code, said = first.wait()
     assert code == 0, said
-    assert release_bytes(first.out) == release_bytes(direct)
+    assert release_bytes(first.out) == release_bytes(undisturbed)
     figures = json.loads(first.metrics.read_text())
     manifest: dict[str, Any] = json.loads((first.out / "manifest.json").read_text())
     built = manifest["datasets"].values()
@@ -108,17 +108,19 @@ def test_the_release_is_that_of_the_direct_engine(build: Callable[..., Build], w
     assert {"read", "measure", "encode", "write", "pairs"} <= set(figures["stages_s"])
 
 
-def test_a_killed_task_manager_costs_nothing(cluster: FlinkCluster, build: Callable[..., Build], direct: Path) -> None:
+def test_a_killed_task_manager_costs_nothing(
+    cluster: FlinkCluster, build: Callable[..., Build], undisturbed: Path
+) -> None:
     disturbed = build(PAUSE_SECONDS)
     disturbed.in_the_middle()
     cluster.task_managers[0].kill()
     cluster.add_task_manager()
     code, said = disturbed.wait()
     assert code == 0, said
-    assert release_bytes(disturbed.out) == release_bytes(direct)
+    assert release_bytes(disturbed.out) == release_bytes(undisturbed)
 
 
-def test_a_killed_worker_costs_nothing(build: Callable[..., Build], direct: Path) -> None:
+def test_a_killed_worker_costs_nothing(build: Callable[..., Build], undisturbed: Path) -> None:
     disturbed = build(PAUSE_SECONDS)
     disturbed.in_the_middle()
     workers = workers_of(disturbed)
@@ -126,11 +128,11 @@ def test_a_killed_worker_costs_nothing(build: Callable[..., Build], direct: Path
     os.kill(workers[0], signal.SIGKILL)
     code, said = disturbed.wait()
     assert code == 0, said
-    assert release_bytes(disturbed.out) == release_bytes(direct)
+    assert release_bytes(disturbed.out) == release_bytes(undisturbed)
 
 
 def test_a_cancelled_job_goes_on_when_it_is_submitted_again(
-    cluster: FlinkCluster, build: Callable[..., Build], direct: Path
+    cluster: FlinkCluster, build: Callable[..., Build], undisturbed: Path
 ) -> None:
     cancelled = build(PAUSE_SECONDS)
     cancelled.in_the_middle()
@@ -145,6 +147,6 @@ def test_a_cancelled_job_goes_on_when_it_is_submitted_again(
     again = build()
     code, said = again.wait()
     assert code == 0, said
-    assert release_bytes(again.out) == release_bytes(direct)
+    assert release_bytes(again.out) == release_bytes(undisturbed)
     figures = json.loads(again.metrics.read_text())
     assert 2 <= figures["counters"]["shards_reused"] <= len(kept)

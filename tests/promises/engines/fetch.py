@@ -1,4 +1,4 @@
-"""Put real engines beside the checkout, for the tests that need them: `python tests/engines/fetch.py FOLDER`.
+"""Put real engines beside the checkout, for the tests that need them: `python tests/promises/engines/fetch.py FOLDER`.
 
     FOLDER/flink             Flink, from PyPI
     FOLDER/beam-flink        Beam's Flink runner and what it needs, from Maven Central, with a job-server.jar over them
