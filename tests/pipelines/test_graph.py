@@ -13,7 +13,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from medvision.pipelines.build import build_release
-from medvision.pipelines.graph.command import SUFFIXES, build_graph, draw
+from medvision.pipelines.cli.graph import SUFFIXES, build_graph, draw
 from medvision.pipelines.graph.model import SHUFFLE, Flow, Graph
 from medvision.pipelines.graph.place import NODE_HEIGHT, place
 from medvision.pipelines.graph.read import read_graph

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
+from medvision.pipelines.cli.common import OK, add_command
 from medvision.pipelines.graph.model import Graph
 
-OK = 0
 SUFFIXES = (".svg", ".dot", ".mmd", ".json")
 GRAPH_HELP = (
     "Steps stand in their boxes, with the type of what flows between them. Numbers and colours are the stages that the "
@@ -21,11 +21,17 @@ GRAPH_HELP = (
 )
 
 
-def add_graph(commands: Any) -> None:
-    """Add `graph` to the parsers of the commands."""
-    graph = commands.add_parser("graph", help="draw the pipeline of a build", description=GRAPH_HELP)
+def add(commands: Any) -> None:
+    """Add the parser."""
+    graph = add_command(
+        commands,
+        "graph",
+        "draw the pipeline of a build",
+        run,
+        "medvision graph\nmedvision graph --out pipeline.svg",
+        description=GRAPH_HELP,
+    )
     graph.add_argument("--out", type=_drawn, metavar="FILE", help=f"{', '.join(SUFFIXES)} (default: print an outline)")
-    graph.set_defaults(run=_graph)
 
 
 def build_graph() -> Graph:
@@ -52,7 +58,7 @@ def draw(graph: Graph, suffix: str) -> str:
     return ways[suffix](graph)
 
 
-def _graph(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
+def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
     from medvision.pipelines.graph.texts import outline
 
     graph = build_graph()

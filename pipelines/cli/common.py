@@ -1,0 +1,55 @@
+"""What the commands share: exit codes, the shape of their help, and types of arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+OK, FAILED, USAGE = 0, 1, 2
+"""Exit codes: done; failed, incomplete or different; cannot start as asked."""
+RULES_HELP = "what to measure and keep: a version of upstream, or exact (default: %(default)s)"
+
+
+def add_command(commands: Any, name: str, summary: str, run: Any, examples: str = "", **options: Any) -> Any:
+    """A parser for `medvision NAME`, its help ending in examples (lines of commands) and the exit codes.
+
+    Args:
+        commands: What `add_subparsers` returned.
+        summary: Its line in the list of commands.
+        run: Called with the parsed arguments, unknown arguments and the console; returns the exit code.
+        options: Further arguments of ArgumentParser; `exits` replaces the line on exit codes.
+    """
+    exits = options.pop("exits", "0 done, 1 failed, 2 cannot start")
+    shown = "\n".join(f"  {line}" for line in examples.strip().splitlines())
+    epilog = (f"examples:\n{shown}\n\n" if shown else "") + f"exit codes: {exits}"
+    notes = options.pop("notes", "")
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=options.pop("description", summary[0].upper() + summary[1:] + "."),
+        epilog=f"{notes}\n\n{epilog}" if notes else epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **options,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def subset(allowed: tuple[str, ...]) -> Any:
+    """A type of argument: comma-separated names of `allowed`, returned in its order."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        asked = {part.strip() for part in text.split(",") if part.strip()}
+        unknown = asked - set(allowed)
+        if unknown or not asked:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(allowed)}")
+        return tuple(name for name in allowed if name in asked)
+
+    return parse
+
+
+def positive(text: str) -> int:
+    """A type of argument: a whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
