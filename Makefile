@@ -27,7 +27,7 @@ $(INSTALLED): requirements.lock pyproject.toml setup.py
 
 demo: venv
 	$(BIN)/python tests/miniature.py demo/raw
-	$(BIN)/medvision build all --raw demo/raw --out demo/release
+	$(BIN)/medvision build all --raw demo/raw --out demo/release --private
 	$(BIN)/medvision validate demo/release
 	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
 

@@ -31,7 +31,7 @@ def build(raw: str, out: str, options: list[str], env: dict[str, str] | None = N
     """Wall seconds of one build, from the command line to its exit."""
     start = time.monotonic()
     done = subprocess.run(
-        [MEDVISION, "build", "all", "--raw", raw, "--out", out, *options],
+        [MEDVISION, "build", "all", "--raw", raw, "--out", out, "--private", *options],
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,

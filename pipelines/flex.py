@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from medvision.pipelines.main import main as medvision
 
-SWITCHES = ("replace",)
+SWITCHES = ("replace", "private")
 """Parameters that are true or false: a template can pass no bare flag."""
-FORWARDED = ("raw", "out", "rules", "planes", "formats", "images", "limit", "splits-from")
+FORWARDED = ("raw", "out", "rules", "planes", "formats", "images", "licenses", "limit", "splits-from")
 """Parameters that `medvision build` has under the same name, with - for _."""
 
 

@@ -68,7 +68,7 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         matched = matched[: options.limit or None]
         cases += len(matched)
         buckets |= {bucket_of(case, dataset.bucket_bits) for case in matched}
-        estimate += sum(estimated_bytes(case, options) for case in matched)
+        estimate += sum(estimated_bytes(case, options.of(dataset.name)) for case in matched)
         largest.append(max(matched, key=lambda case: max(image.file.size for image in case.images)))
     _check_space(options, int(estimate))
     return Preflight(cases, len(buckets), int(estimate), tuple(largest))
@@ -116,6 +116,8 @@ def _check_release(options: BuildOptions) -> None:
         )
     asked, built = json.loads(json.dumps(options.shard_switches())), standing.get("switches", {})
     differing = sorted(name for name in asked if asked[name] != built.get(name))
+    if list(options.annotations_only) != standing.get("annotations_only", []):
+        differing.append("licences")
     if differing:
         raise PreflightError(
             f"{options.out} holds a release built with other {', '.join(differing)}; choose another folder, or pass "

@@ -135,6 +135,7 @@ def finish(
         "unbuilt": unbuilt,
         "rules": options.rules,
         "switches": options.shard_switches(),
+        "annotations_only": options.annotations_only,
         "plans": PLANS in options.formats,
         "limit": options.limit,
         "datasets": summary,

@@ -148,6 +148,12 @@ def open_current(url: str) -> Release:
     return release
 
 
+def keeps_images(release: Release, dataset: str) -> bool:
+    """Whether the release has the dataset's images, by its manifest."""
+    manifest = release.manifest
+    return manifest.get("switches", {}).get("images") != "none" and dataset not in manifest.get("annotations_only", ())
+
+
 def slice_prefix(dataset: str) -> str:
     """What every slice id of the dataset starts with: its name, dots replaced, and a hyphen."""
     return dataset.replace(".", "_") + "-"

@@ -61,7 +61,8 @@ def run_build(
     start = time.monotonic()
     names = present_datasets(options.raw) if options.datasets == (ALL,) else options.datasets
     by_name = {dataset.name: dataset for dataset in map(find_dataset, names)}
-    options = replace(options, datasets=tuple(sorted(by_name)))
+    withheld = () if options.images == "none" else tuple(sorted(set(options.annotations_only) & set(by_name)))
+    options = replace(options, datasets=tuple(sorted(by_name)), annotations_only=withheld)
     datasets = tuple(by_name[name] for name in options.datasets)
     check_beam_args(beam_args)
     expected = check_build(datasets, options)

@@ -10,7 +10,7 @@ from medvision.pipelines.checks.pairs import check_pairs
 from medvision.pipelines.checks.plans import check_plans
 from medvision.pipelines.checks.shards import ShardChecks
 from medvision.pipelines.checks.slices import DatasetTally, check_counts, check_unique
-from medvision.pipelines.release import Release, ReleaseError, open_release
+from medvision.pipelines.release import Release, ReleaseError, keeps_images, open_release
 from medvision.transforms.content import combine
 
 __all__ = ["LEVELS", "Check", "Report", "report_lines", "validate_release"]
@@ -91,6 +91,9 @@ def _check_twins_listed(release: Release, findings: Findings) -> None:
             found = _stems(release, kind, dataset)
             if found or kind == "volumes":
                 findings.same("twins", f"in {kind} or annotations alone", sorted(found ^ stems), [])
+        if not keeps_images(release, dataset):
+            images = [file.path for file in release.files("data", dataset)]
+            findings.same("twins", f"images of {dataset}, which enters without any", images, [])
 
 
 def _stems(release: Release, kind: str, dataset: str) -> set[str]:

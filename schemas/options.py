@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medvision.schemas.dataset import PLANES
 from medvision.schemas.plans import PLANS
@@ -28,6 +28,7 @@ class BuildOptions:
         formats: Subset of FORMATS, in their order; the annotation files are always Parquet. () stands for all that
             serve: plans need rules that upstream has plans of, and tars images.
         images: "png16" (exact where 16 bits can hold the values), "png8" (a window) or "none".
+        annotations_only: Datasets that enter without images, whatever `images` says: pipelines/licences.py chooses.
         limit: Build only the first N cases of each dataset in case order; 0 builds all.
         splits_from: Folder of published plan files to take numbered splits from; "" recomputes them.
         progress_dir: Local folder for progress notes of the workers; "" writes none.
@@ -41,6 +42,7 @@ class BuildOptions:
     planes: tuple[str, ...] = PLANES
     formats: tuple[str, ...] = ()
     images: str = "png16"
+    annotations_only: tuple[str, ...] = ()
     limit: int = 0
     splits_from: str = ""
     replace: bool = False
@@ -61,6 +63,13 @@ class BuildOptions:
     def shard_formats(self) -> tuple[str, ...]:
         """Formats that a shard's files have."""
         return tuple(name for name in self.formats if name in SHARD_FORMATS)
+
+    def of(self, dataset: str) -> BuildOptions:
+        """The options as they are for one dataset: without images and tars where it gives annotations only."""
+        if dataset not in self.annotations_only or self.images == "none":
+            return self
+        formats = tuple(name for name in self.formats if name != "webdataset") or ("parquet",)
+        return replace(self, images="none", formats=formats)
 
     def shard_switches(self) -> dict[str, object]:
         """Everything of the options that changes the bytes of a shard."""

@@ -56,7 +56,7 @@ def shard_key(bucket: Bucket, case_ids: list[str], dataset: Dataset, options: Bu
     decides = {
         "schema": SCHEMA_VERSION,
         "algorithm": ALGORITHM_VERSION,
-        "switches": options.shard_switches(),
+        "switches": options.of(dataset.name).shard_switches(),
         "table": _table_fields(dataset),
         "bucket": [*bucket, dataset.bucket_bits],
         "cases": case_ids,

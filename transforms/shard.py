@@ -42,6 +42,7 @@ def build_shard(shard: Shard, dataset: Dataset, options: BuildOptions) -> ShardR
     Data faults become dead letters in the shard; any other exception (I/O, memory) leaves no record and is raised,
     for the runner to try the shard again.
     """
+    options = options.of(dataset.name)
     with ONE_AT_A_TIME:
         store = Store(options.out)
         cases = read_plan(store, shard)

@@ -18,7 +18,7 @@ from medvision.pipelines.checks.measures import check_measures
 from medvision.pipelines.checks.slices import DatasetTally, check_rows, check_twin
 from medvision.pipelines.checks.tars import tar_images
 from medvision.pipelines.checks.volumes import check_volumes
-from medvision.pipelines.release import Release
+from medvision.pipelines.release import Release, keeps_images
 from medvision.schemas.dataset import PLANES
 from medvision.schemas.record import PublishedFile
 from medvision.schemas.rules import RULES, Rules
@@ -74,7 +74,7 @@ class ShardChecks:
             check_rows(file.path, file.dataset, table, tallies[file.dataset], self.findings)
             stem = file.path.removeprefix("annotations/").removesuffix(".parquet")
             yield from self._volumes(f"volumes/{stem}.parquet", table)
-            yield from self._images(f"data/{stem}.parquet", f"webdataset/{stem}.tar", table)
+            yield from self._images(file.dataset, f"data/{stem}.parquet", f"webdataset/{stem}.tar", table)
 
     def _volumes(self, path: str, table: pa.Table) -> Iterator[bytes]:
         found = None
@@ -92,8 +92,8 @@ class ShardChecks:
         unknown = np.full((table.num_rows, 2), np.nan)
         check_measures(table, unknown if found is None else found.exact_rc_mm(), self.findings)
 
-    def _images(self, data: str, tar: str, table: pa.Table) -> Iterator[bytes]:
-        kept = self._switches.get("images") != "none"
+    def _images(self, dataset: str, data: str, tar: str, table: pa.Table) -> Iterator[bytes]:
+        kept = keeps_images(self.release, dataset)
         if data in self.sound:
             check_twin(self.release, data, table, self.findings)
         members = None

@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from medvision.pipelines.card import pair_columns
 from medvision.pipelines.cli.common import FAILED, OK, RULES_HELP, add_command, positive, subset
+from medvision.pipelines.licences import ANY, COMMERCIAL, annotations_only
 from medvision.schemas.dataset import PLANES
 from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
@@ -50,6 +51,18 @@ def add(commands: Any) -> None:
     )
     build.add_argument("--formats", type=subset(FORMATS), default=(), help=formats_help)
     build.add_argument("--images", choices=IMAGES, default="png16", help="how slices are kept (default: %(default)s)")
+    build.add_argument(
+        "--licenses",
+        default=ANY,
+        metavar="LIST",
+        help=f"whose images may enter: {ANY}, {COMMERCIAL}, or comma-separated SPDX ids; others give annotations "
+        "only (default: %(default)s)",
+    )
+    build.add_argument(
+        "--private",
+        action="store_true",
+        help="this copy is not passed on: keep images of sources that forbid redistribution too",
+    )
     build.add_argument("--workers", type=positive, default=0, metavar="N", help=WORKERS_HELP)
     build.add_argument("--limit", type=positive, default=0, metavar="N", help="first N cases of each dataset")
     build.add_argument("--splits-from", default="", metavar="DIR", help="published plan files to take splits from")
@@ -62,6 +75,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
     from medvision.pipelines.metrics import stage_line, write_metrics
     from medvision.pipelines.run import run_build
+    from medvision.sources.registry import DATASETS
 
     options = BuildOptions(
         raw=arguments.raw,
@@ -71,6 +85,7 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
         planes=arguments.planes,
         formats=arguments.formats,
         images=arguments.images,
+        annotations_only=annotations_only(DATASETS.values(), arguments.licenses, arguments.private),
         limit=arguments.limit,
         splits_from=arguments.splits_from,
         replace=arguments.replace,
@@ -107,6 +122,8 @@ def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
             named = ", ".join(f"{count} {reason}" for reason, count in item["dead_letters"].items())
             reasons.append(f"left out of {name}: {named} (see dead_letters/{name}.parquet)")
     console.print(table)
+    if withheld := manifest.get("annotations_only"):
+        reasons.append(f"annotations only, by licence: {', '.join(withheld)} (a copy that you keep: --private)")
     for line in [*reasons, f"release by rules {manifest['rules']} in {out}: start with README.md there"]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return left_out

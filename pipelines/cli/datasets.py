@@ -30,6 +30,8 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
             "tasks": len(dataset.tasks),
             "lesion_tasks": len(dataset.lesion_tasks),
             "licence": dataset.licence,
+            "spdx": dataset.spdx,
+            "redistribute": dataset.redistribute,
             "access": dataset.access,
             "images_published": dataset.images_published,
             "masks_published": dataset.masks_published,

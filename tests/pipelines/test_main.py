@@ -25,7 +25,7 @@ def build(raw: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     def run(*arguments: str, root: Path = raw, datasets: tuple[str, ...] = ("ACDC",)) -> tuple[int, str, str]:
         places = ["--raw", str(root), "--out", str(tmp_path / "out"), "--workers", "1"]
         capfd.readouterr()
-        code = main(["build", *datasets, *places, *arguments])
+        code = main(["build", *datasets, *places, "--private", *arguments])
         return code, *capfd.readouterr()
 
     return run

@@ -37,7 +37,18 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     places = ["--raw", f"gs://{gcs.BUCKET}/raw", "--out", OUT]
-    command = [CONSOLE_SCRIPT, "build", "KiTS23", "MSD", *places, "--runner", "dataflow", "--workers", "64"]
+    command = [
+        CONSOLE_SCRIPT,
+        "build",
+        "KiTS23",
+        "MSD",
+        *places,
+        "--private",
+        "--runner",
+        "dataflow",
+        "--workers",
+        "64",
+    ]
     return launch(command, tmp_path_factory.mktemp("job"))
 
 

@@ -33,6 +33,8 @@ FITS = {
     "planes": [*PLANES, ",".join(PLANES)],
     "formats": [*FORMATS, ",".join(FORMATS)],
     "images": list(IMAGES),
+    "licenses": ["any", "commercial", "CC-BY-4.0", "CC-BY-4.0,CC-BY-SA-4.0"],
+    "private": ["true", "false"],
     "limit": ["1", "250"],
     "splits_from": ["gs://my-bucket/plans"],
     "replace": ["true", "false"],
@@ -46,6 +48,8 @@ FITS_NOT = {
     "planes": ["", "oblique", "axial, coronal"],
     "formats": ["", "png", "parquet,"],
     "images": ["", "png", "png16,png8"],
+    "licenses": ["", "CC-BY-4.0, CC-BY-SA-4.0", "CC BY 4.0"],
+    "private": ["", "yes", "True"],
     "limit": ["", "0", "-1", "all"],
     "splits_from": ["", "plans"],
     "replace": ["", "yes", "True"],
@@ -86,7 +90,7 @@ def test_what_fits_is_understood(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     from medvision.pipelines import main as command_line
 
     asked = []
-    monkeypatch.setattr(flex, "medvision", lambda argv: asked.append(command_line._parser().parse_known_args(argv)))
+    monkeypatch.setattr(flex, "medvision", lambda argv: asked.append(command_line.make_parser().parse_known_args(argv)))
     for value in FITS[name]:
         flex.main([f"--{key}={values[0]}" for key, values in FITS.items() if key != name] + [f"--{name}={value}"])
     assert len(asked) == len(FITS[name])

@@ -54,7 +54,7 @@ def out(undisturbed: Path, tmp_path: Path) -> Path:
 
 
 def arguments(raw: Path, out: Path, workers: int = 1) -> list[str]:
-    return ["build", *DATASETS, "--raw", str(raw), "--out", str(out), "--workers", str(workers)]
+    return ["build", *DATASETS, "--raw", str(raw), "--out", str(out), "--workers", str(workers), "--private"]
 
 
 def resume(raw: Path, out: Path) -> None:

@@ -30,7 +30,7 @@ DATASETS = ("ACDC", "KiTS23", "MSD")
 UPLOADED_IN_PARTS = ("data.parquet", "webdataset.tar")
 KILLED = -signal.SIGKILL
 RAW, OUT = f"gs://{gcs.BUCKET}/raw", f"gs://{gcs.BUCKET}/out"
-BUILD = ["build", *DATASETS, "--raw", RAW, "--out", OUT, "--workers", "1"]
+BUILD = ["build", *DATASETS, "--raw", RAW, "--out", OUT, "--workers", "1", "--private"]
 
 
 @pytest.fixture(scope="module")

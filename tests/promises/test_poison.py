@@ -23,7 +23,7 @@ POISON = "case_00003"
 
 
 def build(raw: Path, out: Path, workers: int) -> int:
-    return main(["build", *DATASETS, "--raw", str(raw), "--out", str(out), "--workers", str(workers)])
+    return main(["build", *DATASETS, "--raw", str(raw), "--out", str(out), "--workers", str(workers), "--private"])
 
 
 @pytest.fixture

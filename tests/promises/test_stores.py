@@ -59,7 +59,7 @@ def medvision_build(bucket: gcs.Bucket, stage: str = "") -> subprocess.Completed
     """Build from gs:// to gs:// in a new process, which is killed if it comes to `stage`."""
     places = ["--raw", f"gs://{gcs.BUCKET}/raw", "--out", f"gs://{gcs.BUCKET}/out", "--workers", "1"]
     return subprocess.run(
-        [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places],
+        [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places, "--private"],
         env={
             **os.environ,
             "STORAGE_EMULATOR_HOST": bucket.url,

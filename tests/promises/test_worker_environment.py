@@ -105,7 +105,7 @@ def test_the_command_and_every_module_are_there(bin_folder: Path, home: Path) ->
 
 def test_a_launched_pipeline_is_unpickled(bin_folder: Path, home: Path) -> None:
     places = ["--raw", f"gs://{gcs.BUCKET}/raw", "--out", OUT]
-    launch([str(CONSOLE_SCRIPT), "build", "KiTS23", "MSD", *places, "--runner", "dataflow"], home)
+    launch([str(CONSOLE_SCRIPT), "build", "KiTS23", "MSD", *places, "--private", "--runner", "dataflow"], home)
     (pipeline,) = (home / "staging").rglob("pipeline.pb")
     ours = run(bin_folder / "python", "-c", UNPICKLE, pipeline, cwd=home).split()
     assert {"_Match", "_DropEmpty", "_NumberSplits", "_NameShard", "_Build", "_Begin", "_Link", "_Finish"} <= set(ours)
@@ -121,6 +121,6 @@ def test_kernels_are_compiled_once_and_build_the_same_bytes(
     write_tiny_archive(home / "tiny", cases=2)
     for name, command, env in (("image", bin_folder / "medvision", image_env), ("here", CONSOLE_SCRIPT, {})):
         places = ["--raw", home / "tiny", "--out", home / name, "--workers", "1"]
-        run(command, "build", "ACDC", "KiTS23", "MSD", *places, cwd=home, **env)
+        run(command, "build", "ACDC", "KiTS23", "MSD", *places, "--private", cwd=home, **env)
     assert kernels(home) == compiled
     assert release_bytes(home / "image") == release_bytes(home / "here")

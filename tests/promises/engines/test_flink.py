@@ -43,7 +43,7 @@ class Build:
         places = ["--raw", str(raw), "--out", str(out), "--metrics", str(self.metrics), "--workers", "2"]
         slow = str(Path(__file__).parent / "slow")
         self.process = subprocess.Popen(
-            [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places, *engine],
+            [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places, "--private", *engine],
             env={
                 **os.environ,
                 "PYTHONPATH": slow,

@@ -28,7 +28,7 @@ def test_what_a_killed_build_left_is_taken_up(prism: Path, raw: Path, undisturbe
     out = tmp_path / "out"
     places = ["--raw", str(raw), "--out", str(out), "--runner", "prism", f"--prism_location={prism}"]
     killed = subprocess.run(
-        [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places],
+        [runs.CONSOLE_SCRIPT, "build", *DATASETS, *places, "--private"],
         env={**os.environ, "PYTHONPATH": str(Path(kill_points.__file__).parent), "MEDVISION_TEST_KILL": "mid-links"},
         capture_output=True,
         text=True,
