@@ -5,6 +5,7 @@ Each function is one step of the pipeline and may be run again after an interrup
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -13,7 +14,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medvision.pipelines.card import write_card
+from medvision.pipelines.card.write import card_text
+from medvision.pipelines.croissant.write import croissant_text
 from medvision.pipelines.lock import PublishLock
 from medvision.pipelines.publish_note import PublishNote
 from medvision.schemas.dataset import Dataset
@@ -22,6 +24,8 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import kind_of_config
 from medvision.schemas.plans import PLANS
 from medvision.schemas.record import (
+    CARD,
+    CROISSANT,
     FILE_SCHEMA,
     FILES_TABLE,
     MANIFEST,
@@ -126,7 +130,9 @@ def finish(
     tables = {SOURCES_TABLE: _write_sources(store, records), FILES_TABLE: _write_files(store, files)}
     summary = {d.name: _summary(d.name, records, files, letters) for d in datasets}
     unbuilt = sorted(f"{r.shard.dataset}/{case}" for r in records for case in r.unbuilt)
-    card = write_card(store, datasets, files, summary, options)
+    documents = {CARD: _write(store, CARD, card_text(datasets, files, summary, options))}
+    described = croissant_text(datasets, files, {**tables, **documents}, summary, options)
+    documents[CROISSANT] = _write(store, CROISSANT, described)
     manifest: dict[str, object] = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -140,7 +146,7 @@ def finish(
         "limit": options.limit,
         "datasets": summary,
         "tables": tables,
-        "card": card,
+        "documents": documents,
     }
     text = (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode()
     PublishLock(store, options.run_id).check()
@@ -150,6 +156,13 @@ def finish(
     _collect_garbage(store, {file.path for file in files}, records)
     PublishLock(store, options.run_id).release()
     return manifest
+
+
+def _write(store: Store, path: str, text: str) -> dict[str, object]:
+    """Size and sha256 of a document, written whole."""
+    data = text.encode()
+    store.replace(path, data)
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _write_dead_letters(store: Store, records: list[ShardRecord], letters: list[DeadLetter]) -> list[PublishedFile]:

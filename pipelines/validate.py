@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from medvision.pipelines.checks.files import check_footers, check_present, check_sha256, check_tables
+from medvision.pipelines.checks.files import check_documents, check_footers, check_present, check_sha256, check_tables
 from medvision.pipelines.checks.findings import READ_FAULTS, Check, Findings, Report
 from medvision.pipelines.checks.pairs import check_pairs
 from medvision.pipelines.checks.plans import check_plans
@@ -40,6 +40,7 @@ def validate_release(url: str, level: str = "normal") -> Report:
         findings.fail("manifest", str(error))
         return Report(url, level, findings.checks())
     check_tables(release, findings)
+    check_documents(release, findings)
     try:
         release.files()
     except READ_FAULTS:  # already a failure of the tables

@@ -47,8 +47,11 @@ class Module:
         return self.installed.rpartition("/")[0].replace("/", ".")
 
 
-def all_modules() -> list[Module]:
-    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+def all_modules(data: bool = False) -> list[Module]:
+    """Python files of the rooms; with `data` what else is part of the package: templates and the like."""
+    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*")) if path.is_file()]
+    paths = [path for path in paths if not {"__pycache__", "container"} & {*path.relative_to(ROOT).parts}]
+    paths = [path for path in paths if (path.suffix != ".py") == data]
     files = [(path, path.relative_to(ROOT).as_posix()) for path in paths]
     return [Module(path, "medvision/" + file.removeprefix("pipelines/api/")) for path, file in files]
 
@@ -89,7 +92,7 @@ def wheel(dist: Path) -> Path:
 def test_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    expected = {module.installed for module in MODULES} | {"medvision/py.typed"}
+    expected = {module.installed for module in [*MODULES, *all_modules(data=True)]}
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
@@ -98,7 +101,7 @@ def test_sdist_holds_every_module(dist: Path) -> None:
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    expected = {module.file for module in MODULES}
+    expected = {module.file for module in [*MODULES, *all_modules(data=True)]}
     assert expected | {"pipelines/api/py.typed", "pyproject.toml", "setup.py", "README.md", "LICENSE"} <= names
 
 

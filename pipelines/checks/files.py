@@ -45,6 +45,14 @@ def check_tables(release: Release, findings: Findings) -> None:
             _check_schema(findings, "tables", name, table.schema_arrow, schema)
 
 
+def check_documents(release: Release, findings: Findings) -> None:
+    """The card and the Croissant description are those that the manifest names."""
+    for name, stated in sorted(release.manifest.get("documents", {}).items()):
+        with findings.guard("documents", name):
+            findings.same("documents", f"{name} bytes", release.fs.size(release.locate(name)), stated["bytes"])
+            findings.same("documents", f"{name} sha256", sha256_of(release, name), stated["sha256"])
+
+
 def check_present(release: Release, findings: Findings) -> None:
     """Every listed file is there with its size, once; no other file lies beside the listed ones."""
     files = release.files()

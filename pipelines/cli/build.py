@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from medvision.pipelines.card import pair_columns
+from medvision.pipelines.card.configs import pair_columns
 from medvision.pipelines.cli.common import FAILED, OK, RULES_HELP, add_command, positive, subset
 from medvision.pipelines.licences import ANY, COMMERCIAL, annotations_only
 from medvision.schemas.dataset import PLANES

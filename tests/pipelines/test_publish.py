@@ -1,4 +1,4 @@
-"""Publishing: names, order of writing, garbage, interruption; pairs in files of bounded length; the card."""
+"""Publishing: names, order of writing, garbage, interruption; pairs in files of bounded length."""
 
 import hashlib
 import json
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from miniature import write_miniature
 
 from medvision.pipelines import publish
@@ -22,7 +21,6 @@ from medvision.pipelines.validate import report_lines, validate_release
 from medvision.schemas.failures import BuildFailed
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST, PUBLISHING
-from medvision.sources.registry import DATASETS
 from medvision.transforms import pair_files
 from medvision.transforms.store import Store
 
@@ -47,7 +45,7 @@ def test_published_paths_are_those_of_the_manifest(built):
     files = published(built.out)
     release = open_release(str(built.out))
     listed = {file.path: file for file in release.files()}
-    assert set(files) == {*listed, "README.md", "files.parquet", "manifest.json", "sources.parquet"}
+    assert set(files) == {*listed, "README.md", "croissant.json", "files.parquet", "manifest.json", "sources.parquet"}
     shards = sorted((built.out / ".shards").glob("*/record-*.json"))
     assert len({path.parent for path in shards}) >= 4
     for path in shards:
@@ -116,7 +114,7 @@ def test_an_interrupted_publish_is_finished_by_the_same_process(own, built, monk
         raise OSError("no space left")
 
     with monkeypatch.context() as broken:
-        broken.setattr(publish, "write_card", stop)
+        broken.setattr(publish, "card_text", stop)
         with pytest.raises(BuildFailed, match="no space left"):
             run_build(own)
     with pytest.raises(ReleaseError, match="interrupted publish"):
@@ -228,31 +226,3 @@ def test_a_failed_pass_over_pairs_leaves_no_file_and_its_own_error(tmp_path, bui
         fail()
     assert raised.traceback[-1].name == "fail"
     assert Store(str(tmp_path)).names("") == []
-
-
-# Card
-
-
-def test_the_card_is_yaml_and_its_patterns_match_the_published_files(built):
-    text = (built.out / "README.md").read_text()
-    _, front, body = text.split("---\n", 2)
-    card = yaml.safe_load(front)
-    data_files = {c["config_name"]: {d["split"]: d["path"] for d in c["data_files"]} for c in card["configs"]}
-    matched: set[str] = set()
-    for config, splits in data_files.items():
-        assert splits, config
-        for split, pattern in splits.items():
-            found = {path.relative_to(built.out).as_posix() for path in built.out.glob(pattern)}
-            assert found, (config, split)
-            assert found.isdisjoint(matched)
-            matched |= found
-    tables = {file.path for file in open_release(str(built.out)).files() if file.kind not in ("webdataset", "plans")}
-    assert matched == tables
-    assert {"ACDC", "ACDC_annotations", "KiTS23", "KiTS23_annotations", LESION_CONFIG} <= set(data_files)
-    pairs = sum(sum(item["pairs"].values()) for item in built.manifest["datasets"].values())
-    assert card["size_categories"] == ["n<1K" if pairs < 1000 else "1K<n<10K"]
-    for name in ("ACDC", "KiTS23"):
-        assert DATASETS[name].citation in body
-        assert DATASETS[name].licence in body
-    assert "1.4.0" in body
-    assert hashlib.sha256(text.encode()).hexdigest() == built.manifest["card"]["sha256"]

@@ -1,0 +1,1 @@
+"""The dataset card of a release: README.md with the Hugging Face front matter, made from what was published."""
