@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,6 +33,29 @@ def inspect_row(url: str, row_id: str) -> list[str]:
     release = open_current(url)
     volume = release.find_volume(row_id)
     return slice_lines(release, row_id) if volume is None else volume_lines(release, volume)
+
+
+def inspect_json(url: str, row_id: str) -> str:
+    """The same as JSON: `id`, `row` (all columns but the image), `file` and `row_number`, `sources` and `pairs`.
+
+    Raises:
+        ReleaseError: As `inspect_row`.
+    """
+    release = open_current(url)
+    volume = release.find_volume(row_id)
+    if volume is None:
+        where = release.find_slice(row_id)
+        row = read_row(release.parquet(where.annotations, stream=True), where.row)
+        pairs = [
+            {"config": config, "split": split, **pair}
+            for config, split, pair in _all_pairs(release, row["dataset"], row_id)
+        ]
+        found = {"file": where.data or where.annotations, "row_number": where.row, "row": row, "pairs": pairs}
+    else:
+        row = volume.columns
+        found = {"file": volume.path, "row_number": volume.row, "row": row, "pairs": []}
+    sources = _source_hashes(release, row["dataset"], row["case_id"])
+    return json.dumps({"id": row_id, **found, "sources": sources}, indent=1, sort_keys=True) + "\n"
 
 
 def slice_lines(release: Release, slice_id: str) -> list[str]:
@@ -122,15 +146,18 @@ def _landmark_sources(hashes: dict[str, str], row: dict[str, Any]) -> list[str]:
 def pair_lines(release: Release, dataset: str, slice_id: str) -> list[str]:
     """Every pair of the slice: its config, its label or measure, and whether the single-instance set holds it."""
     lines = []
-    for file in release.files("pairs", dataset):
-        for pair in _pairs_of(release, file.path, slice_id):
-            held = "single-instance" if pair["single_instance"] else f"left out: {pair['excluded_reason']}"
-            split = PurePosixPath(file.path).name.split("-")[0]
-            lines.append(
-                f"{PurePosixPath(file.path).parent.name} {split} ({pair['split_source']}): {pair['pair_id']},"
-                f" {_target(pair)}, {held}"
-            )
+    for config, split, pair in _all_pairs(release, dataset, slice_id):
+        held = "single-instance" if pair["single_instance"] else f"left out: {pair['excluded_reason']}"
+        lines.append(f"{config} {split} ({pair['split_source']}): {pair['pair_id']}, {_target(pair)}, {held}")
     return lines or ["none"]
+
+
+def _all_pairs(release: Release, dataset: str, slice_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Config, split and columns of every pair of a slice."""
+    for file in release.files("pairs", dataset):
+        path = PurePosixPath(file.path)
+        for pair in _pairs_of(release, file.path, slice_id):
+            yield path.parent.name, path.name.split("-")[0], pair
 
 
 def _target(pair: dict[str, Any]) -> str:

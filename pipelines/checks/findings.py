@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,15 @@ class Report:
     @property
     def ok(self) -> bool:
         return all(check.ok for check in self.checks)
+
+    def to_json(self) -> str:
+        """`ok`, `level`, `content_hash`, and of each check its `name`, `ok`, `counted` and `detail`."""
+        checks = [
+            {"name": check.name, "ok": check.ok, "counted": check.counted, "detail": check.detail}
+            for check in self.checks
+        ]
+        found = {"ok": self.ok, "level": self.level, "content_hash": self.content_hash, "checks": checks}
+        return json.dumps(found, indent=1) + "\n"
 
 
 class Findings:

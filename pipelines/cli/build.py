@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from typing import Any
 
@@ -69,6 +70,7 @@ def add(commands: Any) -> None:
     build.add_argument("--strict", action="store_true", help="exit 1 when any case was left out")
     build.add_argument("--replace", action="store_true", help="replace another release that stands in OUT")
     build.add_argument("--runner", choices=list(DEFAULT_WORKERS), default="direct", help=RUNNER_HELP)
+    build.add_argument("--json", action="store_true", help="print the manifest as JSON; all else goes to stderr")
     build.add_argument("--metrics", default="", metavar="FILE", help="write counters and seconds by stage as JSON")
 
 
@@ -91,17 +93,20 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
         replace=arguments.replace,
     )
     workers = arguments.workers or DEFAULT_WORKERS[arguments.runner]
-    result = run_build(options, workers, rest, console, arguments.runner)
+    progress = Console(stderr=True) if arguments.json else console
+    result = run_build(options, workers, rest, progress, arguments.runner)
     manifest = result.manifest
     if manifest is None:
         console.print("the job's file is written; nothing was run", markup=False)
         return OK
     if arguments.metrics:
         write_metrics(result, arguments.metrics)
-    left_out = _show_release(manifest, arguments.out, console)
-    console.print(stage_line(result), markup=False, highlight=False, soft_wrap=True)
+    left_out = _show_release(manifest, arguments.out, progress)
+    progress.print(stage_line(result), markup=False, highlight=False, soft_wrap=True)
+    if arguments.json:
+        console.print_json(json.dumps(manifest, sort_keys=True))
     if not manifest["complete"]:
-        console.print(f"incomplete: {len(manifest['unbuilt'])} cases unbuilt; build again to try them")
+        progress.print(f"incomplete: {len(manifest['unbuilt'])} cases unbuilt; build again to try them")
         return FAILED
     return FAILED if arguments.strict and left_out else OK
 

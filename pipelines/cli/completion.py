@@ -19,7 +19,7 @@ medvision completion zsh > ~/.zfunc/_medvision
 def add(commands: Any) -> None:
     """Add the parser."""
     completion = add_command(commands, "completion", "print the completion script of a shell", run, EXAMPLES)
-    completion.add_argument("shell", choices=SHELLS)
+    completion.add_argument("shell", choices=SHELLS, help="the shell that is to complete")
 
 
 def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:

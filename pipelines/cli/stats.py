@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         description=DESCRIPTION,
         exits="0 counted, 2 no release",
     )
-    stats.add_argument("out", metavar="OUT")
+    stats.add_argument("out", metavar="OUT", help="folder or URL of the release")
     stats.add_argument("--json", action="store_true", help="print JSON")
     stats.add_argument("--by", choices=["label", "plane"], default="", help="count pairs by label or plane too")
 
