@@ -9,12 +9,24 @@ from collections.abc import Sequence
 from rich.console import Console
 
 import medvision
-from medvision.pipelines.cli import build, check, completion, datasets, diff, graph, inspect, stats, validate, workers
+from medvision.pipelines.cli import (
+    build,
+    check,
+    completion,
+    datasets,
+    diff,
+    export,
+    graph,
+    inspect,
+    stats,
+    validate,
+    workers,
+)
 from medvision.pipelines.cli.common import FAILED, USAGE
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.failures import BuildFailed
 
-COMMANDS = (datasets, check, build, validate, inspect, stats, diff, graph, workers, completion)
+COMMANDS = (datasets, check, build, validate, inspect, stats, diff, export, graph, workers, completion)
 """In the order of the help."""
 PIPE_COLUMNS = 160
 """Where no terminal sets a width: tables must not lose text."""

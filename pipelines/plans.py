@@ -23,19 +23,26 @@ from medvision.transforms.store import Store
 
 
 def write_plans(
-    kind: str, records: list[ShardRecord], splits: NumberedSplit, dataset: Dataset, options: BuildOptions
+    kind: str,
+    records: list[ShardRecord],
+    splits: NumberedSplit,
+    dataset: Dataset,
+    options: BuildOptions,
+    target: Store | None = None,
 ) -> list[PublishedFile]:
     """One kind of plan of one dataset, and its landmark files: a streaming pass over the dataset's shards.
 
     Args:
         kind: Key of PLAN_KINDS.
-        records: Shards of the dataset.
+        records: Shards of the dataset; their files stand below `options.out`.
         splits: Side of each image file; its order is that of the cases. An image without a side is in no plan.
+        target: Where to write; None for `options.out` too.
 
     Raises:
         ValueError: A shard has slices and no volumes, or they are not of the same images.
     """
     store, rules = Store(options.out), options.rule_table
+    target = target or store
     tasks = plan_tasks(dataset, kind, rules)
     version = plan_version(dataset, kind, rules)
     published = []
@@ -48,9 +55,9 @@ def write_plans(
                     continue
                 spool.add(number, name, case.record)
                 if case.landmark_file:
-                    published.append(_write_landmarks(store, dataset.name, case))
+                    published.append(_write_landmarks(target, dataset.name, case))
         path = f"{plan_folder(dataset.name)}/{plan_name(kind, version)}"
-        with store.writing(path) as out:
+        with target.writing(path) as out:
             cases = spool.write(out, dataset_info(dataset), tasks, _case_order(splits, tasks))
     plan = PublishedFile(path, PLANS, dataset.name, out.count, cases, out.digest.hexdigest())
     return [*published, plan]

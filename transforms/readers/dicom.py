@@ -54,7 +54,7 @@ def read_dicom(opened: Opened, max_bytes: int = MAX_VOXEL_BYTES) -> RawVolume:
         DataFault: dicom_* and rtstruct_unsupported, seg_off_grid, bad_header, bad_voxels, truncated, bad_affine,
             bad_spacing, bad_dims, dims_exceed_file, volume_too_large, unsupported_encoding.
     """
-    found = _sort_out(_contents(opened), opened.is_mask)
+    found = _sort_out(contents_of(opened), opened.is_mask)
     if opened.is_mask and found.segmentations:
         if len(found.segmentations) > 1:
             raise DataFault("read", "dicom_mixed_series", count=len(found.segmentations))
@@ -72,8 +72,8 @@ def read_dicom(opened: Opened, max_bytes: int = MAX_VOXEL_BYTES) -> RawVolume:
     return _volume([found.slices[index] for index in order], stack)
 
 
-def _contents(opened: Opened) -> Iterator[tuple[str, bytes]]:
-    """Path and bytes of each file that should be DICOM."""
+def contents_of(opened: Opened) -> Iterator[tuple[str, bytes]]:
+    """Path and bytes of each file of a source that should be DICOM."""
     if not opened.source.path.endswith("/"):
         with opened.stream() as stream:
             content = read_bounded(stream, MAX_SOURCE_BYTES)
@@ -129,7 +129,7 @@ def _reference_stack(opened: Opened) -> Stack | None:
     source = opened.reference
     if source is None or not source.path.lower().endswith(("/", ".dcm")):
         return None
-    found = _sort_out(_contents(replace(opened, source=source, reference=None, sha256="", _parts={})), False)
+    found = _sort_out(contents_of(replace(opened, source=source, reference=None, sha256="", _parts={})), False)
     return _stack(found.slices)[1] if found.slices else None
 
 

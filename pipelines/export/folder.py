@@ -1,0 +1,122 @@
+"""The folder that an export writes: it appears under its name, whole, when the export is done."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fsspec.implementations.local import LocalFileSystem
+
+from medvision.pipelines.release import Release
+
+NOTE = "export.json"
+"""What an export says of itself, written last; a folder without it is not replaced."""
+UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
+LONGEST_NAME = 150
+
+
+class ExportError(ValueError):
+    """An export that cannot be made as asked; the message says what to do."""
+
+
+class ExportFolder:
+    """Files of one export, staged beside the final folder. Counts what is written.
+
+    Attributes:
+        files, bytes: Of all files written.
+    """
+
+    def __init__(self, staging: Path) -> None:
+        self.staging = staging
+        self.files = 0
+        self.bytes = 0
+
+    @contextmanager
+    def open(self, *parts: str) -> Iterator[BinaryIO]:
+        """A new file; each part of its path is made safe by `safe_name`. Raises ExportError where it stands already."""
+        path = self.staging.joinpath(*map(safe_name, parts))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("xb")
+        except FileExistsError:
+            raise ExportError(f"two rows would be written to {'/'.join(parts)}; their ids are alike") from None
+        with file:
+            yield file
+        self.files += 1
+        self.bytes += path.stat().st_size
+
+
+@contextmanager
+def export_folder(out: str, release: Release, replace: bool) -> Iterator[ExportFolder]:
+    """Stage an export; on an error nothing is left of it, and what stood in `out` stands as before.
+
+    Args:
+        out: Local folder, missing or empty; or with `replace` one that an earlier export wrote.
+
+    Raises:
+        ExportError: `out` is no such folder, or lies in the release, or the release in it.
+    """
+    final = _checked(out, release, replace)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    staging = final.with_name(f".{final.name}.{uuid.uuid4().hex}.partial")
+    staging.mkdir()
+    try:
+        folder = ExportFolder(staging)
+        yield folder
+        _put_in_place(staging, final)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_note(folder: ExportFolder, note: dict[str, Any]) -> None:
+    """Say what was exported."""
+    with folder.open(NOTE) as out:
+        out.write((json.dumps(note, indent=1, sort_keys=True) + "\n").encode())
+
+
+def safe_name(text: str) -> str:
+    """A name of one file or folder: no separator, not hidden, not `..`, at most 150 characters; safe ones unchanged."""
+    name = UNSAFE.sub("_", text).lstrip(".")[:LONGEST_NAME]
+    return name or "_"
+
+
+def _checked(out: str, release: Release, replace: bool) -> Path:
+    if "://" in out:
+        raise ExportError(f"--out {out} is a URL; exports are written to a local folder, from where you can copy them")
+    final = Path(out).absolute()
+    place = final.resolve()
+    if isinstance(release.fs, LocalFileSystem):
+        root = Path(release.root).resolve()
+        if place.is_relative_to(root) or root.is_relative_to(place):
+            raise ExportError(f"--out {out} and the release {release.url} lie in one another; choose another folder")
+    if not place.exists():
+        return place
+    if not place.is_dir():
+        raise ExportError(f"--out {out} is a file; name a folder")
+    if any(place.iterdir()):
+        if not replace:
+            raise ExportError(f"{out} is not empty; choose another folder, or pass --replace")
+        if not (place / NOTE).is_file():
+            raise ExportError(f"{out} has no {NOTE}, so no export wrote it and --replace leaves it; empty it yourself")
+    return place
+
+
+def _put_in_place(staging: Path, final: Path) -> None:
+    """Two renames where a folder stands: a reader sees the old one, for a moment none, then the new one."""
+    if not final.exists():
+        staging.rename(final)
+        return
+    older = final.with_name(f".{final.name}.{uuid.uuid4().hex}.older")
+    final.rename(older)
+    try:
+        staging.rename(final)
+    except BaseException:
+        older.rename(final)
+        raise
+    shutil.rmtree(older)
