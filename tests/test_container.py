@@ -44,8 +44,9 @@ def test_every_image_has_a_tag() -> None:
 
 
 def test_workers_have_the_versions_that_the_tests_ran_with() -> None:
+    """Versions, not markers: what more packages ask for is wanted on more platforms."""
     worker, tested = pins("requirements-worker.lock"), pins("requirements.lock")
-    assert worker <= tested
+    assert {pin.partition(" ;")[0] for pin in worker} <= {pin.partition(" ;")[0] for pin in tested}
     assert not any(re.match(r"(pytest|ruff|mypy|hypothesis|hadolint)", pin) for pin in worker)
 
 
