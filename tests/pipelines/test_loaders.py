@@ -1,4 +1,4 @@
-"""A release read by the libraries of its users, offline: datasets, webdataset, DuckDB."""
+"""A release read by the libraries of its users, offline: the newest datasets, webdataset, DuckDB."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import webdataset
+import yaml
 from miniature import write_miniature
 
 from medvision.pipelines.run import run_build
@@ -167,3 +168,74 @@ def test_a_dataset_of_two_sides_has_both_splits(hub, tmp_path):
     patients = {side: set(table["patient"]) for side, table in loaded.items()}
     assert patients["train"].isdisjoint(patients["test"])
     assert len(patients["train"] | patients["test"]) == 12
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_datasets_loads_one_plane(hub, tmp_path_factory, two_planes, streaming):
+    for plane in ("coronal", "axial"):
+        loaded = hub.load_dataset(str(two_planes), f"ACDC_{plane}", split="train", streaming=streaming)
+        expected = [row for row in rows_of(two_planes, "data/ACDC/train-*.parquet") if row["plane"] == plane]
+        found = list(loaded)
+        assert [row["slice_id"] for row in found] == [row["slice_id"] for row in expected]
+        assert_slice(found[0], expected[0])
+        assert len(expected) > 5
+
+
+@pytest.fixture(scope="module")
+def two_planes(raw, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("planes") / "out"
+    planes = ("coronal", "axial")
+    run_build(BuildOptions(str(raw), str(out), ("ACDC",), planes=planes, formats=("parquet", "webdataset"), limit=2))
+    return out
+
+
+def test_datasets_loads_every_config_of_the_card(built, hub):
+    front = yaml.safe_load((built.out / "README.md").read_text().split("---\n", 2)[1])
+    assert len(front["configs"]) > 12
+    for config in front["configs"]:
+        loaded = hub.load_dataset(str(built.out), config["config_name"])
+        assert {split["split"] for split in config["data_files"]} == set(loaded), config["config_name"]
+        for split in config["data_files"]:
+            rows = rows_of(built.out, split["path"])
+            assert len(loaded[split["split"]]) == len(rows) > 0
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_datasets_reads_the_tars(two_planes, hub, streaming):
+    tars = sorted(str(path) for path in two_planes.glob("webdataset/ACDC/train-*.tar"))
+    loaded = hub.load_dataset("webdataset", data_files={"train": tars}, split="train", streaming=streaming)
+    expected = {row["slice_id"]: row for row in rows_of(two_planes, "data/ACDC/train-*.parquet")}
+    seen = 0
+    for sample in loaded:
+        row = expected[sample["__key__"]]
+        assert sample["json"]["segments"][0]["pixel_count"] == row["segments"][0]["pixel_count"]
+        np.testing.assert_array_equal(np.asarray(sample["png"]), decoded(row["image"]["bytes"]))
+        seen += 1
+    assert seen == len(expected)
+
+
+def test_keys_of_samples_hold_no_dot_and_are_short(built):
+    keys = [row["slice_id"] for row in rows_of(built.out, "annotations/*/*.parquet")]
+    assert all("." not in key and len(key) <= 128 for key in keys)
+    assert len(keys) == len(set(keys))
+
+
+def test_footers_name_no_type_that_older_versions_lack(built):
+    for path in built.out.rglob("*.parquet"):
+        found = pq.read_schema(path).metadata[b"huggingface"].decode()
+        assert '"List"' not in found
+        assert '"LargeList"' not in found
+        assert '"Sequence"' in found or path.name in ("files.parquet", "sources.parquet") or "dead" in str(path)
+
+
+def test_the_documented_line_gives_the_intensities_of_the_raw_file_back(raw, built, hub):
+    """The line of the card, against the volume as nibabel reads it."""
+    import nibabel
+
+    (line,) = [line for line in (built.out / "README.md").read_text().splitlines() if line.startswith("values = ")]
+    row = hub.load_dataset(str(built.out), "KiTS23", split="test")[3]
+    values = eval(line.removeprefix("values = "), {"numpy": np, "row": row})
+    image = nibabel.as_closest_canonical(nibabel.load(raw / "KiTS23" / row["source_path"]))
+    expected = image.get_fdata()[:, :, row["slice_idx"]]
+    np.testing.assert_array_equal(values, expected)
+    assert expected.min() < -100, "an offset that matters"
