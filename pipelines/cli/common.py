@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 from typing import Any
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -26,13 +28,18 @@ def add_command(commands: Any, name: str, summary: str, run: Any, examples: str 
     parser = commands.add_parser(
         name,
         help=summary,
-        description=options.pop("description", summary[0].upper() + summary[1:] + "."),
-        epilog=f"{notes}\n\n{epilog}" if notes else epilog,
+        description=_wrapped(options.pop("description", summary[0].upper() + summary[1:] + ".")),
+        epilog=f"{_wrapped(notes)}\n\n{epilog}" if notes else epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         **options,
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def _wrapped(text: str) -> str:
+    """Text at the width of argparse's own, which leaves it alone for the sake of the examples."""
+    return textwrap.fill(text, shutil.get_terminal_size().columns - 2)
 
 
 def subset(allowed: tuple[str, ...]) -> Any:
