@@ -1,6 +1,7 @@
 # make demo    build a miniature release from miniature raw archives
 # make test    everything the project checks
 # make engines  Flink, Beam's job server and Prism, for the tests that need them (Java, Maven, Go); what cannot be had is skipped
+# make docs    the documentation as a site, in .site/; make docs-serve shows it; make reference writes pages made from code anew
 # make bench   whole cases beside two baselines; make scale, make cost: the other figures of the docs
 # PYTHON=python3.12 make demo    with another interpreter
 
@@ -12,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types engines bench scale cost lock container-check clean
+.PHONY: venv demo test lint types engines docs docs-serve reference bench scale cost lock container-check clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -51,6 +52,17 @@ types: venv
 engines: venv
 	$(BIN)/python tests/promises/engines/fetch.py .engines
 
+# NO_MKDOCS_2_WARNING: the theme's word on what comes after MkDocs 1, which is what the lock holds.
+docs: reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in .site/: open .site/index.html; to search it, serve the folder (make docs-serve)."
+
+docs-serve: reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+reference: venv
+	$(BIN)/python -m medvision.pipelines.reference docs
+
 # Whole cases beside a naive build and the floor: some ten minutes, best on a machine with nothing else to do.
 bench: venv
 	$(BIN)/python benchmarks/bench.py --json $(FIGURES)/cases.json --svg $(FIGURES)/cases.svg
@@ -75,5 +87,5 @@ container-check: venv
 	MEDVISION_CONTAINER_CHECK=1 $(BIN)/python -m pytest -q tests/promises/test_worker_environment.py
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .site build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedIOBase
 from pathlib import PurePosixPath
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
+from medvision.pipelines import release_summary, release_tables
 from medvision.pipelines.lookup import read_row, rows_holding
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, PUBLISHING, PublishedFile
 from medvision.schemas.rows import SCHEMA_VERSION
@@ -43,7 +46,7 @@ class VolumeRow:
     columns: dict[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Release:
     """A published release. `root` is its path on `fs`; `manifest` the parsed `manifest.json`."""
 
@@ -107,6 +110,45 @@ class Release:
         """
         where = self.find_slice(slice_id)
         return read_row(self.parquet(where.data or where.annotations, stream=True), where.row)
+
+    def configs(self) -> dict[str, dict[str, int]]:
+        """Config name to rows by split.
+
+        A dataset's name stands for its slices with images, `<dataset>_annotations` for them without,
+        `<dataset>_volumes` for its images; each config of pairs has upstream's name.
+        """
+        return release_tables.row_counts(self)
+
+    def batches(
+        self, config: str, split: str | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Batches of a config, read page by page, so that one at a time is in memory.
+
+        Args:
+            config: A name of `configs()`.
+            split: "train" or "test"; None reads both, train first.
+            columns: Names of whole columns; None takes all.
+
+        Raises:
+            ReleaseError: The release has no such config, or it no such split or column.
+        """
+        return release_tables.batches(self, config, split, columns)
+
+    def rows(
+        self, config: str, split: str | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The same rows one by one, as dicts: those of a dataset's own name can be given to `render`."""
+        return release_tables.rows(self, config, split, columns)
+
+    def table(self, config: str, split: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """The same rows as one table in memory; name `columns` where a config has millions of them."""
+        return release_tables.table(self, config, split, columns)
+
+    def __repr__(self) -> str:
+        return release_summary.summary_text(self.url, self.manifest)
+
+    def _repr_html_(self) -> str:
+        return release_summary.summary_html(self.url, self.manifest)
 
 
 def open_release(url: str) -> Release:

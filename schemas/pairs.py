@@ -2,7 +2,7 @@
 
 A pair is (image, plane, slice, target, annotation kind). `single_instance` says whether upstream's default
 ("single-instance") set holds it; `excluded_reason` says why not. The image is reached by `slice_file` and
-`slice_row`, or by joining `slice_id`.
+`slice_row`, or by joining `slice_id`. What each column means stands in definitions/.
 """
 
 import pyarrow as pa
@@ -34,32 +34,26 @@ LANDMARK_KINDS = {kind: kind.partition("_")[2].lower() for kind in KINDS if kind
 COMMON: list[tuple[str, pa.DataType]] = [
     ("pair_id", pa.string()),
     ("slice_id", pa.string()),
-    ("slice_file", pa.string()),  # relative to the release root
+    ("slice_file", pa.string()),
     ("slice_row", pa.uint32()),
     ("dataset_name", pa.string()),
-    ("taskID", pa.string()),  # "01": of the annotation kind, so lesion tasks count apart
+    ("taskID", pa.string()),
     ("taskType", pa.string()),
-    ("image_file", pa.string()),  # relative to the dataset's raw root
+    ("image_file", pa.string()),
     ("mask_file", pa.string()),
     ("slice_dim", pa.uint8()),
     ("slice_idx", pa.uint16()),
-    ("image_size_2d", pa.list_(pa.uint16())),  # rows, columns
-    ("pixel_size", pa.list_(pa.float64())),  # mm, same order
+    ("image_size_2d", pa.list_(pa.uint16())),
+    ("pixel_size", pa.list_(pa.float64())),
     ("image_size_3d", pa.list_(pa.uint16())),
     ("voxel_size", pa.list_(pa.float64())),
     ("label", pa.uint16()),
     ("label_name", pa.string()),
     ("patient_side", pa.string()),
-    (
-        "split_source",
-        pa.string(),
-    ),  # where THIS pair's split is from: "recomputed", "approximated", "published" or "patient_hash"
+    ("split_source", pa.string()),
     ("flags", pa.list_(pa.string())),
     ("single_instance", pa.bool_()),
-    (
-        "excluded_reason",
-        pa.string(),
-    ),  # "" or multiple_boxes, box_too_small, mask_too_small, multiple_clusters
+    ("excluded_reason", pa.string()),
 ]
 
 BOUNDING_BOX = pa.struct(
@@ -86,11 +80,11 @@ BIOMETRIC_PROFILE = pa.struct(
 
 DIAMETER = pa.struct(
     [
-        ("lesion_id", pa.uint32()),  # of `volumes/`
+        ("lesion_id", pa.uint32()),
         ("longest", CHORD),
-        ("perpendicular", CHORD),  # null where there is none
-        ("measure_mm", pa.float64()),  # the longest of a mass, the perpendicular of a node; null where it is
-        ("raster_mm", pa.float64()),  # extent of a pixel along the measure
+        ("perpendicular", CHORD),
+        ("measure_mm", pa.float64()),
+        ("raster_mm", pa.float64()),
         ("flags", pa.list_(pa.string())),
     ]
 )
@@ -112,7 +106,7 @@ PAIR_SCHEMAS = {
     "TumorLesionSize": pa.schema(
         [
             *COMMON,
-            ("definition", pa.string()),  # "conic" or "moments"
+            ("definition", pa.string()),
             ("n_total_clusters", pa.uint32()),
             ("biometric_profile", pa.list_(BIOMETRIC_PROFILE)),
         ]

@@ -1,4 +1,4 @@
-"""What a built shard leaves behind, and what a published release says of itself."""
+"""What a built shard leaves behind, and what a published release says of itself (columns: definitions/)."""
 
 from __future__ import annotations
 
@@ -108,17 +108,17 @@ SOURCE_SCHEMA = pa.schema(
     [
         ("dataset", pa.string()),
         ("case_id", pa.string()),
-        ("path", pa.string()),  # relative to the dataset's root
+        ("path", pa.string()),
         ("bytes", pa.uint64()),
-        ("sha256", pa.string()),  # "" where only the header was read
-        ("header_sha256", pa.string()),  # of an image's header, in a release without images; else ""
+        ("sha256", pa.string()),
+        ("header_sha256", pa.string()),
     ]
 )
 """One row a raw file read: `sources.parquet`."""
 
 FILE_SCHEMA = pa.schema(
     [
-        ("path", pa.string()),  # relative to the release root
+        ("path", pa.string()),
         ("kind", pa.string()),
         ("dataset", pa.string()),
         ("bytes", pa.uint64()),

@@ -1,4 +1,4 @@
-"""Every supported dataset by name."""
+"""Every dataset by name: those of this project, and those that other installed packages bring."""
 
 from difflib import get_close_matches
 
@@ -16,6 +16,7 @@ from medvision.sources.crossmoda import CROSSMODA
 from medvision.sources.feta24 import FETA24
 from medvision.sources.flare22 import FLARE22
 from medvision.sources.hntsmrg24 import HNTSMRG24
+from medvision.sources.installed import installed_tables
 from medvision.sources.isles24 import ISLES24
 from medvision.sources.kipa22 import KIPA22
 from medvision.sources.kits23 import KITS23
@@ -50,7 +51,8 @@ TABLES = (
     TOPCOW24,
     TOTALSEGMENTATOR,
 )
-DATASETS: dict[str, Dataset] = {table.name: table for table in sorted(TABLES, key=lambda table: table.name)}
+_ALL = (*TABLES, *installed_tables([table.name for table in TABLES]))
+DATASETS: dict[str, Dataset] = {table.name: table for table in sorted(_ALL, key=lambda table: table.name)}
 
 
 def find_dataset(name: str) -> Dataset:

@@ -47,6 +47,12 @@ class Rendered:
     window: tuple[float, float] | None
     orientation: str
 
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        png = io.BytesIO()
+        self.image.save(png, "PNG")
+        return png.getvalue()
+
 
 @dataclass(frozen=True)
 class Move:

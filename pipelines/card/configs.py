@@ -20,11 +20,20 @@ SCHEMAS = {"slices": DATA_SCHEMA, "plane": DATA_SCHEMA, "annotations": ANNOTATIO
 
 @dataclass
 class Split:
-    """Files of one split of a config: their pattern, rows and bytes."""
+    """Files of one split of a config, and the pattern that finds them."""
 
     pattern: str
-    rows: int = 0
-    bytes: int = 0
+    files: list[PublishedFile] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Of all its files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Of all its files."""
+        return sum(file.bytes for file in self.files)
 
 
 @dataclass
@@ -66,9 +75,7 @@ def configs(files: Sequence[PublishedFile], planes: Sequence[str] = ()) -> list[
         kind = kind_of_config(last) if family == "pairs" else ""
         config = found.setdefault(title, Config(title, family, file.dataset, kind))
         split = name.split("-", 1)[0]
-        part = config.splits.setdefault(split, Split(f"{folder}/{split}-*.parquet"))
-        part.rows += file.rows
-        part.bytes += file.bytes
+        config.splits.setdefault(split, Split(f"{folder}/{split}-*.parquet")).files.append(file)
     for config in list(found.values()):
         config.splits = dict(sorted(config.splits.items(), reverse=True))
         for plane in planes if config.family == "slices" else ():

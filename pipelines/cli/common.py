@@ -38,8 +38,12 @@ def add_command(commands: Any, name: str, summary: str, run: Any, examples: str 
 
 
 def _wrapped(text: str) -> str:
-    """Text at the width of argparse's own, which leaves it alone for the sake of the examples."""
-    return textwrap.fill(text, shutil.get_terminal_size().columns - 2)
+    """Text at the width of argparse's own, which leaves it alone for the sake of the examples.
+
+    Lines end between words only, so that docs/cli.md, made from it, does not depend on the width.
+    """
+    width = shutil.get_terminal_size().columns - 2
+    return textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def subset(allowed: tuple[str, ...]) -> Any:

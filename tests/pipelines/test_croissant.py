@@ -79,13 +79,27 @@ def test_columns_of_structs_are_fields(tmp_path: Path) -> None:
     from medvision.pipelines.croissant.record_sets import _fields
     from medvision.schemas.pairs import PAIR_SCHEMAS
 
-    fields = {f["name"]: f for f in _fields("x", PAIR_SCHEMAS["BiometricsFromLandmarks"], {"fileSet": {"@id": "f"}})}
+    kind = "BiometricsFromLandmarks"
+    fields = {f["name"]: f for f in _fields("x", kind, PAIR_SCHEMAS[kind], {"fileSet": {"@id": "f"}})}
     value = fields["biometric_profile.metric_value"]
     assert value["dataType"] == "sc:Float"
     assert value["source"]["transform"] == {"jsonPath": "metric_value"}
+    assert value["description"].endswith(". Unit: metric_unit.")
     nested = PAIR_SCHEMAS["BoxSize"]
-    assert "bounding_boxes" not in {f["name"] for f in _fields("x", nested, {})}
+    assert "bounding_boxes" not in {f["name"] for f in _fields("x", "BoxSize", nested, {})}
     assert isinstance(nested.field("bounding_boxes").type, pa.ListType)
+
+
+def test_fields_say_what_they_hold(built: Any, dataset: mlcroissant.Dataset) -> None:
+    """As the output reference does: the unit and axes of a column stand in its field, without Markdown."""
+    said = {field.id: field.description for records in dataset.metadata.record_sets for field in records.fields}
+    assert said["KiTS23/pixel_spacing_mm"] == "Row step and column step of the image. Unit: mm. Axes: r, c."
+    assert said["KiTS23/side"] == "Patient-level split: train or test."
+    assert said["KiTS23_MaskSize/ROI_area"].endswith(" Unit: mm².")
+    assert said["KiTS23/unit"] == "Of the intensities: HU, SUV, a.u., ..."
+    assert said["files/bytes"] == "Its size. Unit: bytes."
+    assert "KiTS23/image" in said
+    assert {name for name, text in said.items() if not text or "`" in text} == set()
 
 
 def test_a_tampered_table_is_refused_by_its_hash(built: Any, tmp_path: Path) -> None:
