@@ -2,6 +2,7 @@
 # make test    everything the project checks
 # make engines  Flink, Beam's job server and Prism, for the tests that need them (Java, Maven, Go); what cannot be had is skipped
 # make docs    the documentation as a site, in .site/; make docs-serve shows it; make reference writes pages made from code anew
+# make browser  Chromium for the tests that use a page, where the machine has none (npm); what cannot be had is skipped
 # make bench   whole cases beside two baselines; make scale, make cost: the other figures of the docs
 # PYTHON=python3.12 make demo    with another interpreter
 
@@ -13,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types engines docs docs-serve reference bench scale cost lock container-check clean
+.PHONY: venv demo test lint types engines browser docs docs-serve reference bench scale cost lock container-check clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -32,7 +33,7 @@ demo: venv
 	$(BIN)/medvision validate demo/release
 	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
 
-test: lint types engines
+test: lint types engines browser
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not heavy"
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy
 
@@ -50,7 +51,10 @@ types: venv
 	MYPYPATH=$(TYPED) $(BIN)/mypy -p medvision
 
 engines: venv
-	$(BIN)/python tests/promises/engines/fetch.py .engines
+	$(BIN)/python tests/promises/engines/fetch.py .engines flink beam-flink prism
+
+browser: venv
+	$(BIN)/python tests/promises/engines/fetch.py .engines chromium
 
 # NO_MKDOCS_2_WARNING: the theme's word on what comes after MkDocs 1, which is what the lock holds.
 docs: reference

@@ -18,15 +18,17 @@ from medvision.pipelines.cli import (
     export,
     graph,
     inspect,
+    report,
     stats,
     validate,
+    view,
     workers,
 )
 from medvision.pipelines.cli.common import FAILED, USAGE
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.failures import BuildFailed
 
-COMMANDS = (datasets, check, build, validate, inspect, stats, diff, export, graph, workers, completion)
+COMMANDS = (datasets, check, build, validate, inspect, view, report, stats, diff, export, graph, workers, completion)
 """In the order of the help."""
 PIPE_COLUMNS = 160
 """Where no terminal sets a width: tables must not lose text."""

@@ -115,5 +115,14 @@ def exact_distances(upstream: Sequence[Biometric]) -> list[Biometric]:
     ]
 
 
+def numbers_of(definition: str, metric_type: str, key: str) -> tuple[int, ...]:
+    """Points of a measure by its key, () for a key that names none."""
+    if definition == "exact" and key in cephalometry.MEASURES:
+        return cephalometry.POINTS_OF[key] if cephalometry.MEASURES[key][0] == metric_type else ()
+    kind, *rest = key.replace("L_", "").replace("_", "-").split("-")
+    known = {("L", "distance"): 2, ("A", "angle"): 4}.get((kind, metric_type))
+    return tuple(map(int, rest)) if len(rest) == known and all(text.isdigit() for text in rest) else ()
+
+
 def _scaled(point: Point3, spacing_mm: Point3) -> Point3:
     return point[0] * spacing_mm[0], point[1] * spacing_mm[1], point[2] * spacing_mm[2]

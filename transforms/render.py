@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from medvision.transforms.move import Move, move_of
 from medvision.transforms.windows import Window, choose_window, find_segment, stored_to_values, to_grey
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ORIENTATIONS = ("array", "radiological")
 GREY_MODES = ("L", "I;16", "I")
 
 
@@ -32,8 +32,10 @@ class Rendered:
         pixels: (H, W) uint8, one of those channels.
         pixel_spacing_mm: (row step, column step) of the picture.
         segments, lesions, landmarks: The row's, every `_rc` pair in pixels of the picture. `size_px` is the moved
-            box's; counts, areas and lengths stay as measured on the mask, `size_mm` in the picture's axis order.
-            P1 to P4 of an ellipse stay the same ends of the lesion.
+            box's; counts, areas and lengths stay as measured on the mask, `size_mm` in the picture's axis order,
+            `start_mm` and `stop_mm` of an instance from the picture's outer corner. P1 to P4 of an ellipse, and start
+            and end of a region's lines, stay the same ends of the lesion. `origin_rc`, `size_rc` and `runs` of a
+            lesion stay those of the slice array: they are its pixels.
         window: (low, high) intensity shown black and white; None for percentiles of the slice.
         orientation: "array" or "radiological".
     """
@@ -52,66 +54,6 @@ class Rendered:
         png = io.BytesIO()
         self.image.save(png, "PNG")
         return png.getvalue()
-
-
-@dataclass(frozen=True)
-class Move:
-    """From pixels of the slice array to pixels of the picture: resize, then turn.
-
-    Rows of a RAS+ slice grow to the patient's right (axial, coronal) or anterior (sagittal), its columns to
-    the anterior (axial) or superior (coronal, sagittal). So one turn suits all three planes: transpose and
-    flip both axes, (r, c) -> (columns - 1 - c, rows - 1 - r). Left is then where rows grew to, up where
-    columns did.
-
-    Attributes:
-        shape: (rows, columns) of the slice array.
-        resized: (rows, columns) it is resized to, before the turn.
-        turned: Whether it is turned to radiological orientation.
-    """
-
-    shape: tuple[int, int]
-    resized: tuple[int, int]
-    turned: bool
-
-    def pixels(self, array: np.ndarray) -> np.ndarray:
-        """Turn an array that has been resized."""
-        return np.ascontiguousarray(array.T[::-1, ::-1]) if self.turned else array
-
-    def spacing(self, spacing_mm: Sequence[float]) -> tuple[float, float]:
-        """Pixel spacing divided by the zoom of its axis, in the picture's axis order."""
-        row, column = (mm / (n / s) for mm, n, s in zip(spacing_mm, self.resized, self.shape, strict=True))
-        return (column, row) if self.turned else (row, column)
-
-    def point(self, rc: Sequence[float]) -> list[float]:
-        """Move a point; pixel centres are integers, the picture's edge is -0.5: (p + 0.5) * zoom - 0.5."""
-        scale = zip(rc, self.resized, self.shape, strict=True)
-        return self._turn([(float(p) + 0.5) * n / s - 0.5 for p, n, s in scale])
-
-    def box(self, box: Mapping[str, Any]) -> dict[str, Any]:
-        """Move an inclusive box [min, max]: the pixels that its edges [min, max + 1), scaled, cover or touch.
-
-        min' = floor(min * zoom), max' = ceil((max + 1) * zoom) - 1, in exact integers; never empty.
-        """
-        ends = zip(box["min_rc"], box["max_rc"], self.resized, self.shape, strict=True)
-        edges = [(int(a) * n // s, -(-(int(b) + 1) * n // s) - 1) for a, b, n, s in ends]
-        corners = [self._turn([edge[i] for edge in edges]) for i in (0, 1)]
-        low, high = reversed(corners) if self.turned else corners
-        return {
-            **box,
-            "min_rc": low,
-            "max_rc": high,
-            "center_rc": [(a + b) // 2 for a, b in zip(low, high, strict=True)],
-            "size_px": [b - a + 1 for a, b in zip(low, high, strict=True)],
-            "size_mm": list(box["size_mm"])[:: -1 if self.turned else 1],
-        }
-
-    def points(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Move the centre and the four ends of an ellipse, or the position of a landmark."""
-        return {key: self.point(value) if key.endswith("_rc") else value for key, value in item.items()}
-
-    def _turn(self, rc: list) -> list:
-        rows, columns = self.resized
-        return [columns - 1 - rc[1], rows - 1 - rc[0]] if self.turned else rc
 
 
 def render(
@@ -144,13 +86,11 @@ def render(
     from PIL import Image
 
     row = _with_image(row)
-    if orientation not in ORIENTATIONS:
-        raise ValueError(f'orientation must be "array" or "radiological", got {orientation!r}')
     if label is not None:
         find_segment(row, label)
     chosen = choose_window(window, row, label)
     stored = _decode(row)
-    move = _move_of(stored.shape, orientation, size)
+    move = move_of(stored.shape, orientation, size)
     values = _resize(stored_to_values(stored, row), move)
     grey, used = to_grey(values, chosen)
     pixels = move.pixels(grey)
@@ -158,8 +98,8 @@ def render(
         image=Image.fromarray(pixels).convert("RGB"),
         pixels=pixels,
         pixel_spacing_mm=move.spacing(row["pixel_spacing_mm"]),
-        segments=[{**s, "boxes": [move.box(b) for b in s["boxes"]]} for s in row.get("segments") or ()],
-        lesions=[{**n, "ellipses": [move.points(e) for e in n["ellipses"]]} for n in row.get("lesions") or ()],
+        segments=[move.segment(segment) for segment in row.get("segments") or ()],
+        lesions=[move.lesion(lesion) for lesion in row.get("lesions") or ()],
         landmarks=[move.points(landmark) for landmark in row.get("landmarks") or ()],
         window=used,
         orientation=orientation,
@@ -213,17 +153,6 @@ def _decode(row: Mapping[str, Any]) -> np.ndarray:
     if stored.shape != (row["height"], row["width"]):
         raise ValueError(f"image of {where} is {stored.shape}, its row says {row['height'], row['width']}")
     return stored
-
-
-def _move_of(shape: tuple[int, ...], orientation: str, size: tuple[int, int] | None) -> Move:
-    rows, columns = shape
-    turned = orientation == "radiological"
-    if size is None:
-        return Move((rows, columns), (rows, columns), turned)
-    if len(size) != 2 or any(int(n) != n or n < 1 for n in size):
-        raise ValueError(f"size must be (height, width) in whole pixels of at least 1, got {size!r}")
-    height, width = map(int, size)
-    return Move((rows, columns), (width, height) if turned else (height, width), turned)
 
 
 def _resize(values: np.ndarray, move: Move) -> np.ndarray:

@@ -12,6 +12,7 @@ _PUBLIC = {
     "build": "medvision.pipelines.quick_build",
     "count_release": "medvision.pipelines.stats",
     "definition": "medvision.schemas.definitions.lookup",
+    "draw": "medvision.pipelines.picture.draw",
     "open_release": "medvision.pipelines.release",
     "render": "medvision.transforms.render",
     "stored_to_values": "medvision.transforms.windows",

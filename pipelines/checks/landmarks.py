@@ -14,8 +14,8 @@ from medvision.pipelines.checks.files import pair_kind
 from medvision.pipelines.checks.findings import Findings
 from medvision.pipelines.release import Release
 from medvision.schemas.pairs import LANDMARK_KINDS
-from medvision.transforms.biometrics import Point3, folded_angle_deg
-from medvision.transforms.cephalometry import MEASURES, POINTS_OF
+from medvision.transforms.biometrics import Point3, folded_angle_deg, numbers_of
+from medvision.transforms.cephalometry import MEASURES
 from medvision.transforms.geometry import slice_axes
 
 TOLERANCE = 1e-5
@@ -134,15 +134,6 @@ def _problem(measure: Row, points: dict[int, Point3], row: Row) -> str:
         return f"{value}, expected {expected}"
     index = round(points[numbers[0]][row["slice_dim"]])
     return "" if index == row["slice_idx"] else f"its first point lies on slice {index}, not {row['slice_idx']}"
-
-
-def numbers_of(definition: str, metric_type: str, key: str) -> tuple[int, ...]:
-    """Points of a measure by its key, () for a key that names none."""
-    if definition == "exact" and key in MEASURES:
-        return POINTS_OF[key] if MEASURES[key][0] == metric_type else ()
-    kind, *rest = key.replace("L_", "").replace("_", "-").split("-")
-    known = {("L", "distance"): 2, ("A", "angle"): 4}.get((kind, metric_type))
-    return tuple(map(int, rest)) if len(rest) == known and all(text.isdigit() for text in rest) else ()
 
 
 def _value(definition: str, key: str, ends: list[Point3], numbers: tuple[int, ...], row: Row) -> float:

@@ -18,7 +18,7 @@ import pytest
 from miniature import truth, write_miniature
 
 from medvision.pipelines.checks.findings import Findings
-from medvision.pipelines.checks.landmarks import check_landmark_pairs, check_landmarks, numbers_of
+from medvision.pipelines.checks.landmarks import check_landmark_pairs, check_landmarks
 from medvision.pipelines.inspect import inspect_row
 from medvision.pipelines.main import main
 from medvision.pipelines.release import Release, open_release
@@ -26,6 +26,7 @@ from medvision.pipelines.run import run_build
 from medvision.pipelines.validate import report_lines, validate_release
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.rows import ANNOTATION_SCHEMA
+from medvision.transforms.biometrics import numbers_of
 from medvision.transforms.render import render, render_batch
 
 CEPH, FETA = "Ceph-Biometrics-400", "FeTA24"

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medvision.schemas.rows import DATA_SCHEMA
-from medvision.transforms.render import Move, render, render_batch
+from medvision.transforms.move import Move
+from medvision.transforms.render import render, render_batch
 from medvision.transforms.windows import display_group, to_grey
 
 SPACING_MM = (0.5, 2.0)

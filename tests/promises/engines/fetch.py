@@ -1,13 +1,15 @@
-"""Put real engines beside the checkout, for the tests that need them: `python tests/promises/engines/fetch.py FOLDER`.
+"""Put real engines beside the checkout, for the tests that need them: `... engines/fetch.py FOLDER [NAME ...]`.
 
     FOLDER/flink             Flink, from PyPI
     FOLDER/beam-flink        Beam's Flink runner and what it needs, from Maven Central, with a job-server.jar over them
     FOLDER/bin/prism         Beam's Prism, built from its Go module
+    FOLDER/chromium          Chromium, from npm, where the machine has none
 
 What stands already is left alone. What cannot be had leaves FOLDER/<name>.missing with the reason, which the tests
 then skip with; nothing here fails.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,10 @@ RUNNER = "org.apache.beam:beam-runners-flink-1.19", "2.62.0"
 beam-runners-flink-*-job-server, was found nowhere, in no version: job_server() puts one together."""
 MAIN_CLASS = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism"
+CHROMIUM = "@sparticuz/chromium@147.0.0"
+"""The newest that Node 20 runs; its one file is Chromium itself, compressed."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+UNPACK = "import(process.argv[1]).then((module) => module.default.executablePath())"
 SECONDS = 900
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -67,6 +73,18 @@ def fetch_prism(folder: Path) -> None:
     (folder / "part/prism").replace(folder / "bin/prism")
 
 
+def fetch_chromium(folder: Path) -> None:
+    if os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS)):
+        return
+    part, place = folder / "part", folder / "chromium"
+    part.mkdir()
+    place.mkdir()
+    _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(part), CHROMIUM])
+    module = part / "node_modules/@sparticuz/chromium/build/esm/index.js"
+    _run(["env", f"TMPDIR={place}", "node", "--eval", UNPACK, module.as_uri()])
+    _run([str(place / "chromium"), "--version"])  # it needs libraries that a bare machine lacks
+
+
 def job_server(jar: Path, parts: list[Path]) -> None:
     """A jar of nothing but a manifest: which class to start, and where its parts are."""
     rest = "Class-Path: " + " ".join(f"{part.parent.name}/{part.name}" for part in parts)
@@ -82,6 +100,7 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "flink": ("flink", fetch_flink),
     "beam-flink": ("beam-flink/job-server.jar", fetch_runner),
     "prism": ("bin/prism", fetch_prism),
+    "chromium": ("chromium/chromium", fetch_chromium),
 }
 """Name: what stands below the folder once it was fetched, and how it is."""
 
@@ -134,8 +153,9 @@ def _run(command: list[str]) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1]).resolve()  # Go takes no relative one, Maven takes it from its own
-    with ThreadPoolExecutor(len(ENGINES)) as pool:
-        for name, why in zip(ENGINES, pool.map(lambda name: fetch(name, folder), ENGINES), strict=True):
+    names = sys.argv[2:] or list(ENGINES)
+    with ThreadPoolExecutor(len(names)) as pool:
+        for name, why in zip(names, pool.map(lambda name: fetch(name, folder), names), strict=True):
             sys.stdout.write(f"{name}: {why or 'ready'}\n")
 
 

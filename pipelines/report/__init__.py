@@ -1,0 +1,1 @@
+"""`medvision report`: a release on one page that needs no network: numbers, doubts and annotated slices."""
