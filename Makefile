@@ -3,6 +3,7 @@
 # make engines  Flink, Beam's job server and Prism, for the tests that need them (Java, Maven, Go); what cannot be had is skipped
 # make docs    the documentation as a site, in .site/; make docs-serve shows it; make reference writes pages made from code anew
 # make browser  Chromium for the tests that use a page, where the machine has none (npm); what cannot be had is skipped
+# make readers  datasets 3.6.0, medvision_bm and PyTorch (some GB), for the tests that read a release with them; as above
 # make bench   whole cases beside two baselines; make scale, make cost: the other figures of the docs
 # PYTHON=python3.12 make demo    with another interpreter
 
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types engines browser docs docs-serve reference bench scale cost lock container-check clean
+.PHONY: venv demo test lint types engines browser readers docs docs-serve reference bench scale cost lock container-check clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -33,7 +34,7 @@ demo: venv
 	$(BIN)/medvision validate demo/release
 	@echo "The release is in demo/release: start with its README.md; data/, annotations/ and pairs/ are Parquet, webdataset/ is tar."
 
-test: lint types engines browser
+test: lint types engines browser readers
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not heavy"
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m heavy
 
@@ -55,6 +56,9 @@ engines: venv
 
 browser: venv
 	$(BIN)/python tests/promises/engines/fetch.py .engines chromium
+
+readers: venv
+	$(BIN)/python tests/promises/readers/fetch.py .readers
 
 # NO_MKDOCS_2_WARNING: the theme's word on what comes after MkDocs 1, which is what the lock holds.
 docs: reference
@@ -79,11 +83,16 @@ scale: venv
 cost: venv
 	$(BIN)/python benchmarks/cost.py $(FIGURES)/cases.json --markdown docs/cost.md
 
+READERS := tests/promises/readers
+
 lock:
 	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra gcp --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" --constraint requirements.lock pyproject.toml -o requirements-worker.lock
+	for name in torch datasets-3.6.0; do \
+	  $(UV) pip compile --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+	    --custom-compile-command "make lock" $(READERS)/$$name.in -o $(READERS)/$$name.lock || exit 1; done
 
 # What the image of Dataflow's workers holds, in a fresh environment: about 1 GB is downloaded. The image itself needs
 # Docker: docker build -f runners/container/Dockerfile .

@@ -2,17 +2,15 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from miniature import write_miniature
+from reader_places import upstream_package
 
 from medvision.pipelines.run import run_build
 from medvision.schemas.options import BuildOptions
@@ -22,45 +20,15 @@ from medvision.transforms.split import SIDES
 
 pytestmark = pytest.mark.slow
 
-READER = "medvision_bm==1.2.1"
 CEPH = "Ceph-Biometrics-400"
 DATASETS = ("BCV15", CEPH, "FeTA24", "KiTS23")
 Row = dict[str, Any]
 
 
-@pytest.fixture(scope="session")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the installed package, without what it depends on. Skips with pip's words where it cannot be had."""
-    target = tmp_path_factory.mktemp("reader")
-    pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--disable-pip-version-check",
-        "--target",
-        str(target),
-        READER,
-    ]
-    pythons = [sys.executable, *map(str, Path(sys.base_prefix).glob("bin/python3"))]  # an environment may lack pip
-    for python in pythons:
-        done = subprocess.run([python, *pip], capture_output=True, text=True, timeout=200)
-        if done.returncode == 0:
-            return target / "medvision_bm"
-    pytest.skip(f"pip cannot install {READER}: {done.stderr.strip()}")
-
-
 @pytest.fixture(scope="module")
-def package(reader: Path) -> Iterator[None]:
-    """`medvision_bm` and `medvision_bm.utils` without their start-up files, which want more than their modules do."""
-    for name, folder in (("medvision_bm", reader), ("medvision_bm.utils", reader / "utils")):
-        module = ModuleType(name)
-        module.__path__ = [str(folder)]
-        sys.modules[name] = module
-    yield
-    for name in [name for name in sys.modules if name.split(".")[0] == "medvision_bm"]:
-        del sys.modules[name]
+def package() -> Iterator[None]:
+    with upstream_package():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +42,7 @@ def summarize(package: None) -> Any:
     try:
         return importlib.import_module("medvision_bm.utils.summarize_datasets")
     except ImportError as error:
-        pytest.skip(f"the summary of {READER} cannot be imported: {error}")
+        pytest.skip(f"the summary of medvision_bm cannot be imported: {error}")
 
 
 @pytest.fixture(scope="module")
