@@ -89,6 +89,21 @@ POINTS_OF: dict[str, tuple[int, ...]] = {
 }
 """Landmarks that each measure uses."""
 
+LINES_OF: dict[str, tuple[tuple[int, int], ...]] = {
+    "SNA": ((2, 1), (2, 5)),
+    "SNB": ((2, 1), (2, 6)),
+    "ANB": ((2, 5), (2, 6)),
+    "ODI": ((5, 6), (10, 8), (4, 3), (17, 18)),
+    "APDI": ((3, 4), (2, 7), (5, 6), (17, 18)),
+    "FHI": ((1, 10), (2, 8)),
+    "FMA": ((1, 2), (10, 9)),
+    "MW": ((11, 12),),
+}
+"""Directed lines (from, to) that each measure is taken between; an angle of two is that of their directions."""
+
+SIGNED_ANGLES = ("ANB", "ODI", "APDI")
+"""Angles with a sign, or sums of several: no two arms at a corner show their value."""
+
 
 def _line(points: Points, start: int, end: int) -> Vector:
     return points[end][0] - points[start][0], points[end][1] - points[start][1]

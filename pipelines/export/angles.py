@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from medvision.transforms.cephalometry import POINTS_OF
-
-EXACT_ANGLES = {"SNA": (2, 1, 2, 5), "SNB": (2, 1, 2, 6), "FMA": (1, 2, 10, 9)}
-"""Two directed lines of each exact angle that is one angle; ANB, ODI and APDI are sums of several."""
-
+from medvision.transforms.biometrics import numbers_of
+from medvision.transforms.cephalometry import LINES_OF, SIGNED_ANGLES
 
 Arms = list[tuple[str, list[float]]]
 """End of one arm, vertex, end of the other: what each is called, and its RAS mm."""
 
 
 def lines_of(measure: Mapping[str, Any]) -> tuple[int, int, int, int] | None:
-    """Point numbers (from, to, from, to) of the two lines of an angle; None for one that is a sum of angles."""
-    if measure["definition"] == "exact":
-        return EXACT_ANGLES.get(measure["key"])
-    first, second, third, fourth = map(int, measure["key"].replace("A-L_", "").replace("-L_", "_").split("_"))
+    """Point numbers (from, to, from, to) of the two lines of an angle; None for one with a sign or of several."""
+    key = measure["key"]
+    if measure["definition"] == "exact" and key in LINES_OF:
+        numbers = () if key in SIGNED_ANGLES else tuple(chain.from_iterable(LINES_OF[key]))
+    else:
+        numbers = numbers_of(measure["definition"], "angle", key)
+    if len(numbers) != 4:
+        return None
+    first, second, third, fourth = numbers
     return first, second, third, fourth
 
 
 def points_of_measure(measure: Mapping[str, Any]) -> tuple[int, ...]:
     """Point numbers of a distance: its two ends."""
-    if measure["key"] in POINTS_OF:
-        return POINTS_OF[measure["key"]]
-    return tuple(map(int, measure["key"].split("-")[1:]))
+    return numbers_of(measure["definition"], "distance", measure["key"])
 
 
 def arms(measure: Mapping[str, Any], points_mm: Mapping[int, np.ndarray], names: Mapping[int, str]) -> Arms | None:
-    """The angle of two lines as two arms at one vertex, None for a sum of angles.
+    """The angle of two lines as two arms at one vertex, None for one that has a sign or is a sum.
 
     The vertex is the point that both lines share, else the start of the first: the second line is then moved there.
     Upstream folds angles over 90 degrees: the second arm is then turned about the vertex, so that what is shown is the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from medvision.pipelines.picture.chosen import Chosen
@@ -10,23 +11,10 @@ from medvision.pipelines.picture.marks import Angle, Line, Mark, Place, Point, c
 from medvision.pipelines.picture.numbers import measured, plain
 from medvision.pipelines.picture.styles import style_of
 from medvision.transforms.biometrics import numbers_of
+from medvision.transforms.cephalometry import LINES_OF
 from medvision.transforms.move import Move
 
 Row = Mapping[str, Any]
-EXACT_ANGLES = {
-    "SNA": ((2, 1), (2, 5)),
-    "SNB": ((2, 1), (2, 6)),
-    "ANB": ((2, 5), (2, 6)),
-    "FMA": ((1, 2), (10, 9)),
-}
-"""Directed lines of the exact measures of a film that are one angle (transforms/cephalometry.py)."""
-EXACT_LINES = {
-    "ODI": ((5, 6), (10, 8), (4, 3), (17, 18)),
-    "APDI": ((3, 4), (2, 7), (5, 6), (17, 18)),
-    "FHI": ((1, 10), (2, 8)),
-    "MW": ((11, 12),),
-}
-"""Lines of those that are a sum or a ratio, and have no place of their own."""
 
 
 def landmark_marks(row: Row, move: Move, chosen: Chosen) -> Iterator[Mark]:
@@ -51,13 +39,11 @@ def _measure(measure: Row, points: tuple[int, ...], at: dict[int, Place], number
     style, key = style_of(number), measure["key"]
     value = measured(measure["value"], measure["unit"])
     texts = (f"{plain(measure['name'] or key, 24)} {value}", value)
-    if measure["definition"] == "exact" and key in EXACT_LINES:
-        lines = EXACT_LINES[key]
-        for a, b in lines:
-            yield Line(at[a], at[b], style, texts if len(lines) == 1 else (), thin=len(lines) > 1)
-    elif measure["metric_type"] == "distance":
-        yield Line(at[points[0]], at[points[1]], style, texts)
-    else:
-        exact = measure["definition"] == "exact"
-        (a, b), (c, d) = EXACT_ANGLES[key] if exact else (points[:2], points[2:])
+    exact = measure["definition"] == "exact" and key in LINES_OF
+    lines = LINES_OF[key] if exact else tuple(pairwise(points))[::2]
+    if measure["metric_type"] == "angle" and len(lines) == 2:
+        (a, b), (c, d) = lines
         yield Angle((at[a], at[b]), (at[c], at[d]), not exact, style, texts)
+        return
+    for a, b in lines:
+        yield Line(at[a], at[b], style, texts if len(lines) == 1 else (), thin=len(lines) > 1)

@@ -65,12 +65,13 @@ EXPORTS: dict[str, Callable[[Path, Path], list[str]]] = {
         kind: lambda out, to, kind=kind: ["export", str(out), "--to", kind, "--out", str(to)]
         for kind in ("coco", "csv", "slicer", "plans")
     },
+    "report": lambda out, to: ["report", str(out), "--to", str(to / "index.html"), "--samples", "12"],
 }
 
 
 @pytest.mark.parametrize("name", sorted(EXPORTS))
 def test_what_is_made_of_it_does_not(name: str, release: Path, tmp_path: Path) -> None:
     out = tmp_path / CANARY / name
-    out.parent.mkdir()
+    out.mkdir(parents=True)
     assert main(EXPORTS[name](release, out)) == 0
     assert_no_canary(out, 1)

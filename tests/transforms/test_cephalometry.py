@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from medvision.sources.ceph import CEPH
 from medvision.transforms.biometrics import upstream_biometrics
 from medvision.transforms.cephalometry import (
+    LINES_OF,
     MEASURES,
     POINTS_OF,
+    SIGNED_ANGLES,
     anb_deg,
     apdi_deg,
     fhi_ratio,
@@ -203,3 +205,15 @@ def line(points: Points, start: int, end: int) -> tuple[float, float]:
 def signed(first: tuple[float, float], second: tuple[float, float]) -> float:
     turn = math.degrees(math.atan2(second[1], second[0]) - math.atan2(first[1], first[0]))
     return (turn + 180) % 360 - 180
+
+
+@given(st.lists(coordinates, min_size=19, max_size=19, unique=True))
+def test_lines_are_those_that_the_measures_are_taken_between(spots: list) -> None:
+    points = dict(enumerate(spots, start=1))
+    for name, (kind, _, function) in MEASURES.items():
+        lines = LINES_OF[name]
+        assert {number for line in lines for number in line} <= set(POINTS_OF[name])
+        if kind == "angle" and len(lines) == 2 and name not in SIGNED_ANGLES and far_apart(points, POINTS_OF[name]):
+            first, second = (np.subtract(points[end], points[start]) for start, end in lines)
+            cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+            assert function(points) == pytest.approx(math.degrees(math.acos(np.clip(cosine, -1, 1))), abs=1e-4)

@@ -76,7 +76,7 @@ def test_filters_combine_are_counted_and_stay_in_the_address(visit, report):
     assert set(both) <= set(of_kits)
     assert page.inner_text("#count") == f"{len(both)} of {len(every)} slices"
     assert page.get_attribute("#count", "aria-live") == "polite"
-    again = visit(report, "#" + page.url.split("#")[1])
+    again = visit(report, page.evaluate("location.hash"))
     assert shown(again) == both
     assert again.input_value("#filter-label") == "=kidney tumor"
     rows = again.eval_on_selector_all(
