@@ -112,7 +112,7 @@ def test_keys_go_from_card_to_card_and_open_them(visit, report):
     assert "medvision view OUT" in page.inner_text("#viewer-text")
     page.keyboard.press("j")
     assert page.inner_text("#viewer-title") == every[1]
-    assert f"slice={every[1]}" in page.url
+    assert f"slice={every[1]}" in page.evaluate("location.hash")
     page.keyboard.press("Escape")
     assert not page.is_visible("#viewer")
     assert focused(page) == every[1]
