@@ -4,6 +4,7 @@
 # make docs    the documentation as a site, in .site/; make docs-serve shows it; make reference writes pages made from code anew
 # make browser  Chromium for the tests that use a page, where the machine has none (npm); what cannot be had is skipped
 # make readers  datasets 3.6.0, medvision_bm and PyTorch (some GB), for the tests that read a release with them; as above
+# make torture  tries to break it: kills, full disks, broken and hostile files, secrets, tampering; writes docs/torture.md
 # make bench   whole cases beside two baselines; make scale, make cost: the other figures of the docs
 # PYTHON=python3.12 make demo    with another interpreter
 
@@ -15,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types engines browser readers docs docs-serve reference bench scale cost lock container-check clean
+.PHONY: venv demo test lint types engines browser readers docs docs-serve reference torture bench scale cost lock container-check clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -70,6 +71,10 @@ docs-serve: reference
 
 reference: venv
 	$(BIN)/python -m medvision.pipelines.reference docs
+
+# Under half an hour; SCALE=0.1 tries a tenth.
+torture: venv
+	PYTHONPATH=tests $(BIN)/python -m torture --scale $(or $(SCALE),1) --markdown docs/torture.md
 
 # Whole cases beside a naive build and the floor: some ten minutes, best on a machine with nothing else to do.
 bench: venv
