@@ -15,7 +15,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-
 from torture.report import Section
 
 PARTS: dict[str, str] = {}
