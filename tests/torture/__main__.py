@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from torture.report import Section
 
-PARTS: dict[str, str] = {}
+PARTS: dict[str, str] = {
+    "privacy": "torture.privacy",
+}
 """Name of a part to the module whose `run(scale, seed)` returns its sections."""
 START, END = "<!-- torture -->\n", "<!-- end of torture -->\n"
 
