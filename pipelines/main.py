@@ -27,6 +27,7 @@ from medvision.pipelines.cli import (
 from medvision.pipelines.cli.common import FAILED, USAGE
 from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.failures import BuildFailed
+from medvision.schemas.secrets import without_secrets
 
 COMMANDS = (datasets, check, build, validate, inspect, view, report, stats, diff, export, graph, workers, completion)
 """In the order of the help."""
@@ -53,15 +54,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     console, errors = Console(), Console(stderr=True)
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
+
+    def tell(error: Exception) -> None:
+        line = without_secrets(f"medvision {arguments.command}: {error}")
+        errors.print(line, style="red", markup=False, soft_wrap=True)
+
     try:
         return int(arguments.run(arguments, rest, console))
     except BuildFailed as error:
         if arguments.verbose:
             raise
-        errors.print(f"medvision {arguments.command}: {error}", style="red", markup=False, soft_wrap=True)
+        errors.print(
+            without_secrets(f"medvision {arguments.command}: {error}"), style="red", markup=False, soft_wrap=True
+        )
         return FAILED
     except (ValueError, FileNotFoundError, PublishLocked) as error:
-        errors.print(f"medvision {arguments.command}: {error}", style="red", markup=False, soft_wrap=True)
+        errors.print(
+            without_secrets(f"medvision {arguments.command}: {error}"), style="red", markup=False, soft_wrap=True
+        )
         return USAGE
 
 

@@ -19,6 +19,7 @@ from medvision.pipelines import release_summary, release_tables
 from medvision.pipelines.lookup import read_row, rows_holding
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, PUBLISHING, PublishedFile
 from medvision.schemas.rows import SCHEMA_VERSION
+from medvision.schemas.secrets import check_no_secrets
 from medvision.transforms.ranges import is_file, read_all
 
 FORMAT = "medvision-release"
@@ -156,8 +157,10 @@ def open_release(url: str) -> Release:
 
     Raises:
         ReleaseError: No manifest, an interrupted publish, or a release made by a newer version.
+        ValueError: The URL holds a user, password or query.
         StorageError: The store does not answer.
     """
+    check_no_secrets("the release", url)
     fs, root = url_to_fs(url)
     fs.invalidate_cache()
     root = root.rstrip("/")

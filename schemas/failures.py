@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from medvision.schemas.secrets import without_secrets
+
 KEPT = "what is finished is kept: run the same build again"
 
 
@@ -13,7 +15,7 @@ class BuildFailed(RuntimeError):
         """From an error of a step: the last line of its text, since runners hand on whole tracebacks."""
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
-        return cls(f"stopped by {cause or type(error).__name__}; {KEPT}")
+        return cls(f"stopped by {without_secrets(cause) or type(error).__name__}; {KEPT}")
 
 
 class StorageError(BuildFailed, OSError):
@@ -28,7 +30,7 @@ class StorageError(BuildFailed, OSError):
     @classmethod
     def because_of(cls, what: str, error: BaseException, passing: bool) -> StorageError:
         """From what was asked, as "read gs://bucket/name", and the last error: one line."""
-        text = " ".join(str(error).split())
+        text = without_secrets(" ".join(str(error).split()))
         failed = cls(f"could not {what}: {type(error).__name__}{': ' if text else ''}{text[:300]}")
         failed.passing = passing
         return failed

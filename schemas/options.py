@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from medvision.schemas.dataset import PLANES
 from medvision.schemas.plans import PLANS
 from medvision.schemas.rules import RULES, Rules
+from medvision.schemas.secrets import check_no_secrets
 
 SHARD_FORMATS = ("parquet", "webdataset")
 """Formats of the slices themselves."""
@@ -50,6 +51,8 @@ class BuildOptions:
     run_id: str = "run"
 
     def __post_init__(self) -> None:
+        for name in ("raw", "out", "splits_from"):
+            check_no_secrets(name, getattr(self, name))
         if not self.formats:
             left_out = {PLANS} if not self.rule_table.lesion_plan else set()
             left_out |= {"webdataset"} if self.images == "none" else set()
