@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from medvision.pipelines.checks.files import check_documents, check_footers, check_present, check_sha256, check_tables
 from medvision.pipelines.checks.findings import READ_FAULTS, Check, Findings, Report
+from medvision.pipelines.checks.pair_values import check_pair_values
 from medvision.pipelines.checks.pairs import check_pairs
 from medvision.pipelines.checks.plans import check_plans
 from medvision.pipelines.checks.shards import ShardChecks
@@ -78,6 +79,8 @@ def _check_contents(release: Release, deep: bool, findings: Findings) -> str:
     check_unique(release, "pairs", "pair_id", sound, findings)
     for dataset in sorted({file.dataset for file in release.files("pairs")}):
         check_pairs(release, dataset, sound, findings)
+        if shards.rules is not None:
+            check_pair_values(release, dataset, sound, shards.rules, findings)
     check_plans(release, findings)
     check_counts(release, tallies, sound, findings)
     read = findings.passed("images", "schemas", "annotation_files", "volume_files", "twins", "row_counts")

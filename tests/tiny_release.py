@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.schemas.pairs import PAIR_SCHEMAS, config_name
 from medvision.schemas.record import FILE_SCHEMA, SOURCE_SCHEMA
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA, SCHEMA_VERSION
+from medvision.schemas.rules import RULES
 from medvision.schemas.volumes import VOLUME_SCHEMA
+from medvision.transforms.pairs import pair_groups
 
 
 def png(seed: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> bytes:
@@ -38,7 +41,7 @@ class TinyRelease:
     shards: dict[str, list[Row]] = field(default_factory=dict)
     volumes: dict[str, list[Row]] = field(default_factory=dict)
     images: dict[str, bytes] = field(default_factory=dict)
-    pairs: dict[str, list[Row]] = field(default_factory=dict)
+    own_pairs: dict[str, list[Row]] | None = None
     tar_names: dict[str, str] = field(default_factory=dict)
     tar_images: dict[str, bytes] = field(default_factory=dict)
     tar_json: dict[str, Row] = field(default_factory=dict)
@@ -58,22 +61,24 @@ class TinyRelease:
             tiny.volumes[name] = [volume_row(case, side)]
         rows = [row for shard in tiny.shards.values() for row in shard]
         tiny.images = {row["slice_id"]: png(seed) for seed, row in enumerate(rows)}
-        tiny.point_pairs()
         return tiny
 
-    def point_pairs(self) -> None:
-        """One BoxSize pair and one MaskSize pair of label 1 a slice, pointing at where the slice stands."""
-        self.pairs = {"BoxSize": [], "MaskSize": []}
-        for name, rows in self.shards.items():
-            for number, row in enumerate(rows):
-                where = {"slice_file": f"data/{DATASET}/{name}.parquet", "slice_row": number}
-                for kind, pairs in self.pairs.items():
-                    many = kind == "BoxSize"
-                    pairs.append(
-                        {"pair_id": f"{row['slice_id']}-{kind}-1", "slice_id": row["slice_id"], **where}
-                        | {"label": 1, "label_name": "organ", "split_source": "recomputed"}
-                        | {"single_instance": not many, "excluded_reason": "multiple_boxes" if many else ""}
-                    )
+    @property
+    def pairs(self) -> dict[str, list[Row]]:
+        """BoxSize and MaskSize pairs by kind, to be changed: from then on they no longer follow the rows."""
+        self.own_pairs = self._made_pairs()
+        return self.own_pairs
+
+    def _made_pairs(self) -> dict[str, list[Row]]:
+        return self.own_pairs or {kind: list(self._pairs_of(kind)) for kind in ("BoxSize", "MaskSize")}
+
+    def _pairs_of(self, kind: str) -> Iterator[Row]:
+        splits = {(kind, row["task"], row["upstream_name"]): ("train", "recomputed") for r in self.shards.values() for row in r}
+        for name, rows in sorted(self.shards.items()):
+            table = pa.Table.from_pylist(rows, ANNOTATION_SCHEMA)
+            path = f"{'data' if 'parquet' in self.formats else 'annotations'}/{DATASET}/{name}.parquet"
+            for group in pair_groups(table, kind, path, 0, splits, RULES["1.4.0"]):
+                yield from group.table.to_pylist()
 
     def write(self, root: Path) -> Path:
         """Write every file, the tables and the manifest below `root`."""
@@ -86,7 +91,8 @@ class TinyRelease:
                 self._tar(root / f"webdataset/{DATASET}/{name}.tar", rows)
         for name, volumes in self.volumes.items():
             self._table(root / f"volumes/{DATASET}/{name}.parquet", volumes, VOLUME_SCHEMA)
-        for kind, pairs in self.pairs.items():
+        pairs_of = self._made_pairs()
+        for kind, pairs in pairs_of.items():
             config = config_name(DATASET, kind, 1, "axial", "train")
             self._table(root / f"pairs/{config}/train-00000.parquet", pairs, PAIR_SCHEMAS[kind])
         letter = {"dataset": DATASET, "case_id": "case_09", "reason": "bad_gzip", "stage": "read"}
@@ -107,7 +113,7 @@ class TinyRelease:
         self._table(root / "sources.parquet", sources, SOURCE_SCHEMA)
         stated = {"cases": len(cases) + 1, "slices": sum(map(len, self.shards.values()))}
         stated |= {"shards": len(self.shards), "dead_letters": {"bad_gzip": 1}}
-        stated |= {"pairs": {kind: len(pairs) for kind, pairs in self.pairs.items()}}
+        stated |= {"pairs": {kind: len(pairs) for kind, pairs in pairs_of.items()}}
         manifest = {"format": "medvision-release", "schema_version": SCHEMA_VERSION, "algorithm_version": 1}
         manifest |= {"complete": True, "unbuilt": [], "rules": "1.4.0"}
         manifest |= {"switches": {"images": "png16", "planes": self.planes}}

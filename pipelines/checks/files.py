@@ -14,12 +14,14 @@ from medvision.pipelines.release import Release
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.schemas.pairs import PAIR_SCHEMAS, kind_of_config
 from medvision.schemas.plans import PLANS
-from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
+from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
 from medvision.schemas.volumes import VOLUME_SCHEMA
 
 READERS = 8
 """Files hashed at once: hashing frees the interpreter, and a remote store answers many requests at a time."""
+OWN_FOLDERS = ("report",)
+"""What commands put into a release without listing it."""
 TABLE_SCHEMAS = {FILES_TABLE: FILE_SCHEMA, SOURCES_TABLE: SOURCE_SCHEMA}
 KIND_SCHEMAS = {
     "data": DATA_SCHEMA,
@@ -71,10 +73,17 @@ def check_present(release: Release, findings: Findings) -> None:
             size = found[file.path] if file.path in found else release.fs.size(release.locate(file.path))
             if size != file.bytes:
                 findings.fail("files_present", f"{file.path}: {size} bytes, expected {file.bytes}")
-    strays = sorted(set(found) - set(listed))
+    strays = sorted({*found, *_at_the_root(release, set(folders))} - set(listed))
     findings.count("no_unlisted_files", len(found))
     if strays:
         findings.fail_many("no_unlisted_files", len(strays), strays)
+
+
+def _at_the_root(release: Release, folders: set[str]) -> set[str]:
+    """Names at the root that no release has. Hidden ones are let be (the store, what git and the hub put there)."""
+    known = {MANIFEST, *TABLE_SCHEMAS, *release.manifest.get("documents", {}), *folders, *OWN_FOLDERS}
+    names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in release.fs.ls(release.root, detail=False)}
+    return {name for name in names - known if not name.startswith(".")}
 
 
 def check_sha256(release: Release, findings: Findings) -> None:

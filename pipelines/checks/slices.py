@@ -17,6 +17,9 @@ from medvision.pipelines.release import Release, slice_prefix
 from medvision.schemas.record import SOURCES_TABLE
 from medvision.schemas.rows import ANNOTATION_SCHEMA
 
+PATHS = ("source_path", "mask_path", "landmark_path")
+"""Columns of slice rows that name raw files, or the folder of several."""
+
 
 @dataclass
 class DatasetTally:
@@ -24,6 +27,7 @@ class DatasetTally:
 
     slices: int = 0
     cases: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
     sides_of_patient: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
@@ -43,6 +47,8 @@ def check_rows(path: str, dataset: str, table: pa.Table, tally: DatasetTally, fi
     findings.rows("slice_id_form", fits.fill_null(False).to_numpy(), ids)
     tally.slices += table.num_rows
     tally.cases.update(table["case_id"].unique().to_pylist())
+    for name in PATHS:
+        tally.paths.update(path for path in table[name].unique().to_pylist() if path)
     for pair in table.group_by(["patient", "side"]).aggregate([]).to_pylist():
         tally.sides_of_patient[pair["patient"]].add(pair["side"])
 
@@ -108,8 +114,13 @@ def _check_dataset(
     findings.same("counts", f"{dataset} slices", tally.slices, stated["slices"])
     findings.same("counts", f"{dataset} pairs", _nonzero(pairs), _nonzero(stated["pairs"]))
     findings.same("counts", f"{dataset} dead letters", _nonzero(reasons), _nonzero(stated["dead_letters"]))
+    cases, paths = _sources(release, dataset)
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    findings.count("sources_listed", len(tally.paths))
+    for path in sorted(path for path in tally.paths if path not in paths and path.rstrip("/") not in folders):
+        findings.fail("sources_listed", f"{dataset}: {path} was read, and is not in {SOURCES_TABLE}")
+    known = tally.cases | {letter["case_id"] for letter in letters} | cases
     # Of a case that was read a build of some planes may show nothing.
-    known = tally.cases | {letter["case_id"] for letter in letters} | _read_cases(release, dataset)
     unbuilt = sum(str(case).startswith(f"{dataset}/") for case in release.manifest.get("unbuilt", []))
     findings.count("counts", 2)
     if not len(tally.cases) <= stated["cases"] <= len(known) + unbuilt:
@@ -126,9 +137,11 @@ def _dead_letters(release: Release, dataset: str, sound: set[str]) -> Iterable[d
             yield from release.parquet(file.path).read(["case_id", "reason"]).to_pylist()
 
 
-def _read_cases(release: Release, dataset: str) -> set[str]:
-    table = release.parquet(SOURCES_TABLE).read(["dataset", "case_id"])
-    return set(table.filter(pc.equal(table["dataset"], dataset))["case_id"].to_pylist())
+def _sources(release: Release, dataset: str) -> tuple[set[str], set[str]]:
+    """Cases that were read, and the paths of their files."""
+    table = release.parquet(SOURCES_TABLE).read(["dataset", "case_id", "path"])
+    mine = table.filter(pc.equal(table["dataset"], dataset))
+    return set(mine["case_id"].to_pylist()), set(mine["path"].to_pylist())
 
 
 def _nonzero(counts: dict[str, int]) -> dict[str, int]:

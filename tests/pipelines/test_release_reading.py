@@ -45,10 +45,6 @@ def first(tiny: TinyRelease) -> dict:
 def repeat_case(tiny: TinyRelease) -> None:
     tiny.shards[SECOND] = copy.deepcopy(tiny.shards[FIRST])
     tiny.volumes[SECOND] = copy.deepcopy(tiny.volumes[FIRST])
-    tiny.point_pairs()
-    for kind, pairs in tiny.pairs.items():
-        for number, pair in enumerate(pairs):
-            pair["pair_id"] = f"{number}-{kind}"
 
 
 def move_patient(tiny: TinyRelease) -> None:
@@ -56,6 +52,8 @@ def move_patient(tiny: TinyRelease) -> None:
         row["patient"] = "case_00"
 
 
+VALUES = "pair_values"
+WRONG_PLACE = {"pair_rows", VALUES}
 ROW_CHANGES: dict[str, tuple[Callable[[TinyRelease], object], set[str]]] = {
     "box outside": (
         lambda t: first(t)["segments"][1]["boxes"].__setitem__(0, box((4, 8), (7, 10), 12)),
@@ -69,12 +67,11 @@ ROW_CHANGES: dict[str, tuple[Callable[[TinyRelease], object], set[str]]] = {
     "box pixels": (lambda t: first(t)["segments"][0]["boxes"].pop(), {"box_pixels"}),
     "area": (lambda t: first(t)["segments"][0].update(area_mm2=2.87109376), {"areas"}),
     "axes": (lambda t: first(t)["lesions"][0]["ellipses"][0].update(minor_mm=2.6), {"axes", "lesion_ellipses"}),
-    "case twice": (repeat_case, {"unique_slice_id", "unique_volume_id"}),
+    "case twice": (repeat_case, {"unique_slice_id", "unique_volume_id", "unique_pair_id"}),
     "slice id with a dot": (
         lambda t: (
             first(t).update(slice_id=ID + ".x"),
             t.images.update({ID + ".x": png(1)}),
-            t.point_pairs(),
         ),
         {"slice_id_form", "tar_members"},
     ),
@@ -83,11 +80,20 @@ ROW_CHANGES: dict[str, tuple[Callable[[TinyRelease], object], set[str]]] = {
         lambda t: first(t).update(side="test"),
         {"rows_in_place", "patients_one_side", "volume_columns"},
     ),
-    "wrong slice_row": (lambda t: t.pairs["BoxSize"][0].update(slice_row=1), {"pair_rows"}),
-    "slice_row past the end": (lambda t: t.pairs["MaskSize"][8].update(slice_row=3), {"pair_rows"}),
-    "wrong slice_file": (lambda t: t.pairs["BoxSize"][0].update(slice_file="data/x.parquet"), {"pair_rows"}),
-    "pair id twice": (lambda t: t.pairs["BoxSize"][0].update(pair_id=ID + "-BoxSize-1"), {"unique_pair_id"}),
-    "left out without reason": (lambda t: t.pairs["BoxSize"][0].update(excluded_reason=""), {"pair_reasons"}),
+    "wrong slice_row": (lambda t: t.pairs["BoxSize"][0].update(slice_row=1), WRONG_PLACE),
+    "slice_row past the end": (lambda t: t.pairs["MaskSize"][8].update(slice_row=3), WRONG_PLACE),
+    "wrong slice_file": (
+        lambda t: t.pairs["BoxSize"][0].update(slice_file="data/x.parquet"),
+        WRONG_PLACE,
+    ),
+    "pair id twice": (
+        lambda t: t.pairs["BoxSize"][0].update(pair_id=t.pairs["BoxSize"][1]["pair_id"]),
+        {"unique_pair_id", VALUES},
+    ),
+    "left out without reason": (
+        lambda t: t.pairs["BoxSize"][0].update(excluded_reason=""),
+        {"pair_reasons", VALUES},
+    ),
     "dot in tar key": (
         lambda t: t.tar_names.update({ID: "Tiny-Set.1-case_00-t01-axial-0001"}),
         {"tar_members"},
@@ -191,7 +197,6 @@ def test_content_hash_follows_content_alone(tiny: TinyRelease, tmp_path: Path) -
     rows = [*reversed(other.shards.pop(SECOND)), *other.shards[FIRST]]
     other.shards[FIRST], other.group_rows = rows, 100
     other.volumes[FIRST] += other.volumes.pop(SECOND)
-    other.point_pairs()
     assert content(other, tmp_path / "resharded") == before
     other.formats = ("webdataset",)
     assert content_without_data(other, tmp_path / "tar") == before
@@ -248,6 +253,8 @@ def test_open_refuses_with_advice(tmp_path: Path) -> None:
 
 
 def test_inspect_tells_geometry_annotations_lineage_and_pairs(tiny: TinyRelease, tmp_path: Path) -> None:
+    for pair in tiny.pairs["MaskSize"]:
+        pair |= {"single_instance": True, "excluded_reason": ""}
     text = "\n".join(inspect_row(str(tiny.write(tmp_path)), ID))
     for part in (
         "axial (axis 2), slice 1",

@@ -66,7 +66,6 @@ def move_lesions(tiny: TinyRelease, **changes: Any) -> None:
 
 def drop_last_slice(tiny: TinyRelease) -> None:
     tiny.shards[FIRST].pop()
-    tiny.point_pairs()
 
 
 def lose_lesion(tiny: TinyRelease) -> None:

@@ -19,6 +19,7 @@ from torture.report import Section
 
 PARTS: dict[str, str] = {
     "privacy": "torture.privacy",
+    "tampering": "torture.tampering",
 }
 """Name of a part to the module whose `run(scale, seed)` returns its sections."""
 START, END = "<!-- torture -->\n", "<!-- end of torture -->\n"
