@@ -19,6 +19,7 @@ from medvision.pipelines.cli import (
     graph,
     inspect,
     report,
+    retry,
     stats,
     validate,
     view,
@@ -29,7 +30,9 @@ from medvision.pipelines.lock import PublishLocked
 from medvision.schemas.failures import BuildFailed
 from medvision.schemas.secrets import without_secrets
 
-COMMANDS = (datasets, check, build, validate, inspect, view, report, stats, diff, export, graph, workers, completion)
+COMMANDS = (
+    *(datasets, check, build, retry, validate, inspect, view, report, stats, diff, export, graph, workers, completion),
+)
 """In the order of the help."""
 PIPE_COLUMNS = 160
 """Where no terminal sets a width: tables must not lose text."""
@@ -48,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code: 0 done, 1 failed or incomplete, 2 cannot start."""
     parser = make_parser()
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.command != "build":
+    if rest and arguments.command not in ("build", "retry"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     _set_up_log(logging.INFO if arguments.verbose else logging.ERROR)
     console, errors = Console(), Console(stderr=True)

@@ -73,7 +73,8 @@ class TinyRelease:
         return self.own_pairs or {kind: list(self._pairs_of(kind)) for kind in ("BoxSize", "MaskSize")}
 
     def _pairs_of(self, kind: str) -> Iterator[Row]:
-        splits = {(kind, row["task"], row["upstream_name"]): ("train", "recomputed") for r in self.shards.values() for row in r}
+        images = {(row["task"], row["upstream_name"]) for rows in self.shards.values() for row in rows}
+        splits = {(kind, task, name): ("train", "recomputed") for task, name in images}
         for name, rows in sorted(self.shards.items()):
             table = pa.Table.from_pylist(rows, ANNOTATION_SCHEMA)
             path = f"{'data' if 'parquet' in self.formats else 'annotations'}/{DATASET}/{name}.parquet"
