@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 TYPED := $(VENV)/typecheck
 FIGURES := docs/figures
 
-.PHONY: venv demo test lint types engines browser readers docs docs-serve reference torture bench scale cost lock container-check clean
+.PHONY: venv demo test lint types engines browser readers docs docs-serve reference torture bench scale cost lock audit sbom container-check clean
 .DEFAULT_GOAL := demo
 
 venv: $(INSTALLED)
@@ -25,7 +25,7 @@ $(INSTALLED): requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "MedVision needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not: try 'make PYTHON=python3.12 ...'" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -89,15 +89,26 @@ cost: venv
 	$(BIN)/python benchmarks/cost.py $(FIGURES)/cases.json --markdown docs/cost.md
 
 READERS := tests/promises/readers
+LOCKED := --no-annotate --no-emit-index-url --generate-hashes
 
 lock:
-	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev --no-annotate --no-emit-index-url \
+	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra dev $(LOCKED) \
 	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra gcp --no-annotate --no-emit-index-url \
+	$(UV) pip compile --upgrade --universal --python-version 3.11 --extra gcp $(LOCKED) \
 	  --custom-compile-command "make lock" --constraint requirements.lock pyproject.toml -o requirements-worker.lock
-	for name in torch datasets-3.6.0; do \
-	  $(UV) pip compile --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
-	    --custom-compile-command "make lock" $(READERS)/$$name.in -o $(READERS)/$$name.lock || exit 1; done
+	for name in torch datasets-3.6.0 "medvision_bm --no-deps"; do set -- $$name; \
+	  $(UV) pip compile --upgrade --universal --python-version 3.11 $(LOCKED) $$2 \
+	    --custom-compile-command "make lock" $(READERS)/$$1.in -o $(READERS)/$$1.lock || exit 1; done
+
+# Known weaknesses of the locked packages, and the list of what a release is made of: both need uv, audit a network that
+# reaches the advisories.
+audit:
+	$(UV) tool run pip-audit==2.10.1 --require-hashes --disable-pip -r requirements.lock
+
+sbom:
+	mkdir -p dist
+	$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements-worker.lock \
+	  --pyproject pyproject.toml --output-reproducible -o dist/medvision.cdx.json
 
 # What the image of Dataflow's workers holds, in a fresh environment: about 1 GB is downloaded. The image itself needs
 # Docker: docker build -f runners/container/Dockerfile .

@@ -13,7 +13,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 def pins(lock: str) -> set[str]:
     """Lines of a lock, `name==version ; marker`, as they stand."""
-    return {line for line in (ROOT / lock).read_text().splitlines() if line and not line.startswith("#")}
+    lines = (ROOT / lock).read_text().splitlines()
+    return {line.removesuffix(" \\") for line in lines if line and not line.startswith(("#", " "))}
 
 
 def copied() -> list[str]:
