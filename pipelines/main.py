@@ -18,6 +18,7 @@ from medvision.pipelines.cli import (
     export,
     graph,
     inspect,
+    prompts,
     report,
     retry,
     stats,
@@ -31,7 +32,8 @@ from medvision.schemas.failures import BuildFailed
 from medvision.schemas.secrets import without_secrets
 
 COMMANDS = (
-    *(datasets, check, build, retry, validate, inspect, view, report, stats, diff, export, graph, workers, completion),
+    *(datasets, check, build, retry, validate, inspect, view, report, stats, diff),
+    *(export, prompts, graph, workers, completion),
 )
 """In the order of the help."""
 PIPE_COLUMNS = 160

@@ -70,7 +70,9 @@ class TinyRelease:
         return self.own_pairs
 
     def _made_pairs(self) -> dict[str, list[Row]]:
-        return self.own_pairs or {kind: list(self._pairs_of(kind)) for kind in ("BoxSize", "MaskSize")}
+        if self.own_pairs is not None:
+            return self.own_pairs
+        return {kind: list(self._pairs_of(kind)) for kind in ("BoxSize", "MaskSize")}
 
     def _pairs_of(self, kind: str) -> Iterator[Row]:
         images = {(row["task"], row["upstream_name"]) for rows in self.shards.values() for row in rows}

@@ -89,9 +89,7 @@ def render(
     if label is not None:
         find_segment(row, label)
     chosen = choose_window(window, row, label)
-    stored = _decode(row)
-    move = move_of(stored.shape, orientation, size)
-    values = _resize(stored_to_values(stored, row), move)
+    values, move = values_of(row, orientation, size)
     grey, used = to_grey(values, chosen)
     pixels = move.pixels(grey)
     return Rendered(
@@ -104,6 +102,21 @@ def render(
         window=used,
         orientation=orientation,
     )
+
+
+def values_of(row: Mapping[str, Any], orientation: str, size: tuple[int, int] | None) -> tuple[np.ndarray, Move]:
+    """Intensities of a row's image, resized and not yet turned, and the move that turns them.
+
+    Args:
+        row: Needs its image, `height`, `width` and the `intensity_` columns.
+        orientation, size: As of `render`.
+
+    Raises:
+        ValueError: As `render`.
+    """
+    stored = _decode(row)
+    move = move_of(stored.shape, orientation, size)
+    return _resize(stored_to_values(stored, row), move), move
 
 
 def render_batch(batch: Mapping[str, Sequence[Any]], **options: Any) -> dict[str, list[Any]]:

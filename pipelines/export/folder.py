@@ -53,16 +53,20 @@ class ExportFolder:
 
 
 @contextmanager
-def export_folder(out: str, release: Release, replace: bool) -> Iterator[ExportFolder]:
+def export_folder(
+    out: str, release: Release, replace: bool, note: str = NOTE, option: str = "--out"
+) -> Iterator[ExportFolder]:
     """Stage an export; on an error nothing is left of it, and what stood in `out` stands as before.
 
     Args:
         out: Local folder, missing or empty; or with `replace` one that an earlier export wrote.
+        note: Name of the file that tells such a folder.
+        option: What the command line calls `out`.
 
     Raises:
         ExportError: `out` is no such folder, or lies in the release, or the release in it.
     """
-    final = _checked(out, release, replace)
+    final = _checked(out, release, replace, note, option)
     final.parent.mkdir(parents=True, exist_ok=True)
     staging = final.with_name(f".{final.name}.{uuid.uuid4().hex}.partial")
     staging.mkdir()
@@ -74,9 +78,9 @@ def export_folder(out: str, release: Release, replace: bool) -> Iterator[ExportF
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def write_note(folder: ExportFolder, note: dict[str, Any]) -> None:
+def write_note(folder: ExportFolder, note: dict[str, Any], name: str = NOTE) -> None:
     """Say what was exported."""
-    with folder.open(NOTE) as out:
+    with folder.open(name) as out:
         out.write((json.dumps(note, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -86,24 +90,26 @@ def safe_name(text: str) -> str:
     return name or "_"
 
 
-def _checked(out: str, release: Release, replace: bool) -> Path:
+def _checked(out: str, release: Release, replace: bool, note: str, option: str) -> Path:
     if "://" in out:
-        raise ExportError(f"--out {out} is a URL; exports are written to a local folder, from where you can copy them")
+        raise ExportError(
+            f"{option} {out} is a URL; exports are written to a local folder, from where you can copy them"
+        )
     final = Path(out).absolute()
     place = final.resolve()
     if isinstance(release.fs, LocalFileSystem):
         root = Path(release.root).resolve()
         if place.is_relative_to(root) or root.is_relative_to(place):
-            raise ExportError(f"--out {out} and the release {release.url} lie in one another; choose another folder")
+            raise ExportError(f"{option} {out} and the release {release.url} lie in one another; choose another folder")
     if not place.exists():
         return place
     if not place.is_dir():
-        raise ExportError(f"--out {out} is a file; name a folder")
+        raise ExportError(f"{option} {out} is a file; name a folder")
     if any(place.iterdir()):
         if not replace:
             raise ExportError(f"{out} is not empty; choose another folder, or pass --replace")
-        if not (place / NOTE).is_file():
-            raise ExportError(f"{out} has no {NOTE}, so no export wrote it and --replace leaves it; empty it yourself")
+        if not (place / note).is_file():
+            raise ExportError(f"{out} has no {note}, so no export wrote it and --replace leaves it; empty it yourself")
     return place
 
 

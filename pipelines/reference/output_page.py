@@ -33,7 +33,7 @@ def output_blocks() -> dict[str, str]:
     }
     for kind in ("BoxSize", "MaskSize", "TumorLesionSize", "LesionDiameter", landmark_kind):
         found[kind] = _sections(own[kind], f"`{kind}`: ", anchors)
-    for name in ("dead_letters", "sources", "files"):
+    for name in ("dead_letters", "sources", "files", "prompts"):
         found[name] = _sections(list(columns(name)), "", anchors)
     found["reasons"] = table(("reason", "message"), ((f"`{name}`", text) for name, text in REASONS.items()))
     keys = ((f"`{key}`", meaning.unit, _linked(meaning.text)) for key, meaning in MANIFEST_KEYS.items())

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from medvision.schemas import pairs as pair_structs
-from medvision.schemas import rows, volumes
+from medvision.schemas import prompts, rows, volumes
 from medvision.schemas.definitions import lesions, pairs, slices, tables
+from medvision.schemas.definitions import prompts as prompt_fields
 from medvision.schemas.definitions import volumes as volume_fields
 from medvision.schemas.definitions.definition import Definition, Fields
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA
@@ -24,8 +25,10 @@ SCHEMAS: dict[str, pa.Schema] = {
     "dead_letters": DEAD_LETTER_SCHEMA,
     "sources": SOURCE_SCHEMA,
     "files": FILE_SCHEMA,
+    "prompts": prompts.PROMPT_SCHEMA,
 }
-"""Tables of a release: `slices` are the rows of `data/` and `annotations/`, pairs stand under their annotation kind."""
+"""Tables of a release: `slices` are the rows of `data/` and `annotations/`, pairs stand under their annotation kind.
+And `prompts`, which are made of one."""
 
 OF_TABLE: dict[str, Fields] = {
     SLICES: slices.SLICE,
@@ -38,6 +41,7 @@ OF_TABLE: dict[str, Fields] = {
     "dead_letters": tables.LETTER,
     "sources": tables.SOURCE,
     "files": tables.FILE,
+    "prompts": prompt_fields.PROMPT,
 }
 
 OF_STRUCT: list[tuple[pa.StructType, Fields]] = [
@@ -78,7 +82,7 @@ def definition(path: str, table: str = SLICES) -> Definition:
     Args:
         path: Column name, nested fields joined by dots without the lists between: "segments.boxes.min_rc".
         table: Key of SCHEMAS: "slices" for `data/` and `annotations/`, "volumes", an annotation kind such as
-            "BoxSize" for pairs, "dead_letters", "sources" or "files".
+            "BoxSize" for pairs, "dead_letters", "sources", "files", or "prompts" (of `medvision prompts`).
 
     Raises:
         KeyError: No such table, or it has no such column.

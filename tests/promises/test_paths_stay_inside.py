@@ -66,6 +66,10 @@ EXPORTS: dict[str, Callable[[Path, Path], list[str]]] = {
         for kind in ("coco", "csv", "slicer", "plans")
     },
     "report": lambda out, to: ["report", str(out), "--to", str(to / "index.html"), "--samples", "12"],
+    **{
+        f"prompts-{form}": lambda out, to, form=form: ["prompts", str(out), "--format", form, "--to", str(to)]
+        for form in ("parquet", "jsonl")
+    },
 }
 
 

@@ -78,7 +78,8 @@ def bin_folder(home: Path) -> Path:
     (wheel,) = (home / "dist").glob("*.whl")
     run(sys.executable, "-m", "venv", home / "venv", cwd=home)
     python = home / "venv/bin/python"
-    run(python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", ROOT / "requirements-worker.lock", cwd=home)
+    locked = ("--no-deps", "--require-hashes", "-r", ROOT / "requirements-worker.lock")
+    run(python, "-m", "pip", "install", "-q", *locked, cwd=home)
     run(python, "-m", "pip", "install", "-q", "--no-deps", wheel, cwd=home)
     run(python, "-m", "pip", "check", cwd=home)
     run(python, "-c", "import importlib.util as i; assert not i.find_spec('pandas')", cwd=home)  # only tests have it
