@@ -17,6 +17,7 @@ class RawVolume:
         zooms_mm: Voxel sizes of the three spatial axes as the header states them.
         slope, intercept: value = stored * slope + intercept.
         overlap_voxels: Voxels of a mask that more than one of its segments claims.
+        says_text: Whether the file says that text is burned into its pixels.
     """
 
     data: np.ndarray
@@ -25,6 +26,7 @@ class RawVolume:
     slope: float = 1.0
     intercept: float = 0.0
     overlap_voxels: int = 0
+    says_text: bool = False
 
     @property
     def channels(self) -> int:
@@ -55,9 +57,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Volume:
-    """Voxels (x, y, z) on a RAS+ grid, as a view of the stored array (flipped and permuted, never resampled)."""
+    """Voxels (x, y, z) on a RAS+ grid, as a view of the stored array (flipped and permuted, never resampled).
+
+    `says_text`: the file says that text is burned into its pixels.
+    """
 
     data: np.ndarray
     grid: Grid
     slope: float
     intercept: float
+    says_text: bool = False

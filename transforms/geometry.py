@@ -42,7 +42,7 @@ def to_ras(raw: RawVolume, channel: int | None = None, spacing_in_header: bool =
         zooms_xyz_mm=(raw.zooms_mm[axis_of[0]], raw.zooms_mm[axis_of[1]], raw.zooms_mm[axis_of[2]]),
         raw_axes="".join(nib.orientations.ornt2axcodes(orientation)),
     )
-    return Volume(turned, grid, raw.slope, raw.intercept)
+    return Volume(turned, grid, raw.slope, raw.intercept, raw.says_text)
 
 
 def affine_of_axes(axes: str, spacing_mm: tuple[float, float, float]) -> np.ndarray:

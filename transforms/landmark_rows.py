@@ -24,6 +24,7 @@ from medvision.transforms.biometrics import (
     exact_distances,
     upstream_biometrics,
 )
+from medvision.transforms.burned_in import overlay_flags
 from medvision.transforms.columns import (
     PlaneRows,
     batch_of,
@@ -74,6 +75,8 @@ def landmark_rows(
     flags = set(grid_flags(volume.grid)) | {flag for points, _ in found for flag in points.flags}
     if case.case_id in dataset.suspect:
         flags.add("suspect")
+    if options.images != "none":
+        flags.update(overlay_flags(volume, task.modality, [0]))
     if _lie_apart(mismatch_mm, volume.grid, rules):
         flags.add("grid_mismatch")
     constants = {

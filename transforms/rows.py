@@ -16,6 +16,7 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.rules import Rules
 from medvision.schemas.volume import Grid, Volume
 from medvision.transforms.annotate import PlaneLabels, lesions_column, segments_column, survey_plane
+from medvision.transforms.burned_in import overlay_flags
 from medvision.transforms.columns import (
     PlaneRows,
     batch_of,
@@ -212,6 +213,8 @@ def _image_constants(
         flags.add("spacing_made_up")
     if case.case_id in dataset.suspect:
         flags.add("suspect")
+    if options.images != "none":
+        flags.update(overlay_flags(volume, task.modality, [PLANES.index(plane) for plane in task.physical_planes]))
     mask_path = case.masks[0].path
     return {
         **shared_columns(case, image, volume, dataset, task, side, encoding, rules),

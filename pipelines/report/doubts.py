@@ -25,6 +25,7 @@ FLAGS = {
     "mask_overlap": "class files overlap; the first label kept the voxel",
     "suspect": "the dataset's table lists the case as doubtful",
     "not_spatial": "one of the plane's axes is no length (time): its numbers are not millimetres",
+    "text_burned_in": "text may be burned into the pixels: look before you pass the images on",
     "spacing_made_up": "the voxel size of the case is known to be made up: no millimetre of it is true",
     "label_name_known_wrong": "upstream gives a label the name of another structure",
     "label_order_doubtful": "a label that must lie around another does not",

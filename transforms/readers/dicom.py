@@ -32,6 +32,7 @@ class Slice:
     series: str
     slope: float
     intercept: float
+    says_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def _slice(dataset: Any) -> Slice:
         position, orientation = dataset.get("ImagePositionPatient"), dataset.get("ImageOrientationPatient")
     if not np.isfinite([slope, intercept]).all() or slope == 0:
         raise DataFault("read", "bad_header", format="DICOM")
-    return Slice(dataset, plane_of(position, orientation, dataset, shape), series, slope, intercept)
+    says_text = str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+    return Slice(dataset, plane_of(position, orientation, dataset, shape), series, slope, intercept, says_text)
 
 
 def _stack(slices: list[Slice]) -> tuple[list[int], Stack]:
@@ -159,4 +161,5 @@ def _volume(slices: list[Slice], stack: Stack) -> RawVolume:
         data[:, :, k] = frame.T
         del part.dataset.PixelData
     slope, intercept = scalings.pop() if len(scalings) == 1 else (1.0, 0.0)
-    return RawVolume(data, stack.affine_ras, stack.spacing_mm, slope, intercept)
+    says_text = any(part.says_text for part in slices)
+    return RawVolume(data, stack.affine_ras, stack.spacing_mm, slope, intercept, says_text=says_text)

@@ -30,7 +30,13 @@ ELEMENTS = (
     *("SpacingBetweenSlices", "SliceThickness", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelData"),
-    *("FloatPixelData", "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+    *(
+        "BurnedInAnnotation",
+        "FloatPixelData",
+        "DoubleFloatPixelData",
+        "ExtendedOffsetTable",
+        "ExtendedOffsetTableLengths",
+    ),
     *("SegmentationType", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 """All that is read of a file; no name or date of a patient is among them."""

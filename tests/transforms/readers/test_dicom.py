@@ -409,3 +409,13 @@ def test_every_broken_file_is_read_or_a_fault(realdata: Path, is_mask: bool) -> 
         np.testing.assert_array_equal(volume.data[..., 0], expected.T)
     assert found == READABLE
     assert len(files) == 23
+
+
+@pytest.mark.parametrize(("stated", "says"), [("YES", True), ("NO", False), ("", False)])
+def test_a_series_that_says_that_text_is_burned_in(tmp_path: Path, stated: str, says: bool) -> None:
+    for number in range(3):
+        pixels = np.full((5, 4), number, "<u2")
+        extra = {"BurnedInAnnotation": stated} if stated and number == 1 else {}
+        write(tmp_path / f"ct/{number}.dcm", slice_dataset(pixels, (0, 0, 3.0 * number), **extra))
+    assert read(tmp_path, "ct/").says_text is says
+    assert read_ras(tmp_path, "ct/").says_text is says
