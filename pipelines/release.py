@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedIOBase
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,10 @@ from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, PUBLISH
 from medvision.schemas.rows import SCHEMA_VERSION
 from medvision.schemas.secrets import check_no_secrets
 from medvision.transforms.ranges import is_file, read_all
+
+if TYPE_CHECKING:
+    from medvision.pipelines.training.dataset import ReleaseDataset, Transform
+    from medvision.transforms.windows import Window
 
 FORMAT = "medvision-release"
 
@@ -144,6 +149,65 @@ class Release:
     def table(self, config: str, split: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The same rows as one table in memory; name `columns` where a config has millions of them."""
         return release_tables.table(self, config, split, columns)
+
+    def dataset(
+        self,
+        config: str,
+        split: str,
+        *,
+        size: tuple[int, int] | None = None,
+        pixels: str = "picture",
+        window: Window = "upstream",
+        orientation: str = "array",
+        single_instance: bool = False,
+        instances: int | None = None,
+        columns: Sequence[str] = (),
+        transform: Transform | None = None,
+        raw: str | os.PathLike[str] = "",
+        group_bytes: int = 640 << 20,
+        volume_bytes: int = 2 << 30,
+        open_files: int = 16,
+    ) -> ReleaseDataset:
+        """A config as a map-style dataset of (image, target, mm), for PyTorch or any other loop: docs/train.md.
+
+        The image is (1, H, W), the target a dict, `mm` (2,) float32: the row and column step of that image.
+
+        Args:
+            config: Name of a config with slices or pairs, as the card has it.
+            split: "train" or "test".
+            size: (height, width) that every image is resized to; None keeps each slice's own.
+            pixels: "picture" for uint8 as `medvision.render` shows them, "values" for float32 in the row's unit.
+            window, orientation: As `medvision.render` takes them.
+            single_instance: Only the pairs of upstream's default set.
+            instances: Rows of a pair's padded arrays; None takes the most that a pair of the split has.
+            columns: Columns of the slice's row that the target has too, such as "patient".
+            transform: Is given (image, target, mm); what it returns is the sample.
+            raw: Raw root, as `medvision build --raw` took it: pixels are read from the volumes there.
+            group_bytes: Row groups kept in memory, a process.
+            volume_bytes: Raw volumes kept in memory, a process.
+            open_files: Files open at most, a process.
+
+        Raises:
+            ReleaseError: The release has no such config, split or column, or no images of it (and no `raw`).
+            ValueError: An option out of range.
+        """
+        from medvision.pipelines.training.look import Look
+        from medvision.pipelines.training.open import open_dataset
+
+        return open_dataset(
+            self,
+            config,
+            split,
+            Look(pixels, size, orientation, window),
+            single_instance=single_instance,
+            instances=instances,
+            columns=columns,
+            transform=transform,
+            raw=raw,
+            group_bytes=group_bytes,
+            volume_bytes=volume_bytes,
+            open_files=open_files,
+        )
 
     def __repr__(self) -> str:
         return release_summary.summary_text(self.url, self.manifest)

@@ -96,7 +96,14 @@ def encode_slice(pixels: np.ndarray, encoding: Encoding) -> bytes:
 
 
 def encode_slices(stack: np.ndarray, slice_idx: np.ndarray, encoding: Encoding, block_bytes: int) -> Iterator[bytes]:
-    """PNG bytes of some slices of a stack, in their order.
+    """PNG bytes of some slices of a stack, in their order; arguments as of `code_slices`."""
+    height, width = stack.shape[1:]
+    writer = PngWriter(height, width, encoding.bits)
+    return map(writer.write, code_slices(stack, slice_idx, encoding, block_bytes))
+
+
+def code_slices(stack: np.ndarray, slice_idx: np.ndarray, encoding: Encoding, block_bytes: int) -> Iterator[np.ndarray]:
+    """Codes (rows, columns), uint8 or uint16, of some slices of a stack, in their order; valid until the next is asked.
 
     Args:
         stack: (slices, rows, columns) of stored values; a view with any strides.
@@ -110,11 +117,10 @@ def encode_slices(stack: np.ndarray, slice_idx: np.ndarray, encoding: Encoding, 
     mapping = CodeMap(exact, encoding.low, encoding.step, encoding.top, invalid)
     span = min(len(slice_idx), max(1, block_bytes // max(1, height * width * encoding.bits // 8)))
     block = np.empty((span, height, width), np.uint16 if encoding.bits == 16 else np.uint8)
-    writer = PngWriter(height, width, encoding.bits)
     for start in range(0, len(slice_idx), max(1, span)):
         wanted = slice_idx[start : start + span]
         gather(stack, wanted, mapping, block[: len(wanted)])
-        yield from map(writer.write, block[: len(wanted)])
+        yield from block[: len(wanted)]
 
 
 def _encoding(

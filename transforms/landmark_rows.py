@@ -62,10 +62,8 @@ def landmark_rows(
     image = case.images[0]
     task = dataset.landmark_task(image.task)
     rules = options.rule_table
-    raw = reader.raw(image.file, task.spacing_mm)
-    realignment = _realignment(case, reader)
+    volume, realignment = landmark_volume(case, task, reader)
     with _blamed_on(image.file.path):
-        volume = to_ras(realignment.resample(raw) if realignment is not None else raw)
         encoding = plan_encoding(volume, task.modality, options)
     if task.format == "isbi_text":
         sets, mismatch_mm = _film_sets(case, task, volume.grid, reader), 0.0
@@ -95,6 +93,19 @@ def landmark_rows(
         if plane not in options.planes or min(shape[axis] for axis in slice_axes(slice_dim)) == 1:
             continue
         yield from _plane_rows(case, image, volume, found, slice_dim, constants, encoding, task, realignment, options)
+
+
+def landmark_volume(case: Case, task: LandmarkTask, reader: CaseReader) -> tuple[Volume, Realignment | None]:
+    """The image of a landmark case in RAS+, in the space of its landmarks, and how it came there.
+
+    Raises:
+        DataFault: of reading, bad_transform.
+    """
+    file = case.images[0].file
+    raw = reader.raw(file, task.spacing_mm)
+    realignment = _realignment(case, reader)
+    with _blamed_on(file.path):
+        return to_ras(realignment.resample(raw) if realignment is not None else raw), realignment
 
 
 def _plane_rows(

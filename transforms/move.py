@@ -62,6 +62,21 @@ class Move:
             "size_mm": list(box["size_mm"])[:: -1 if self.turned else 1],
         }
 
+    def edges(self, boxes: np.ndarray) -> np.ndarray:
+        """Move the edges of boxes, unrounded: their lengths times the picture's spacing stay the same millimetres.
+
+        Args:
+            boxes: (N, 4) first row, first column, and the row and column past the last, in pixels of the slice array.
+
+        Returns:
+            (N, 4) float64, the same of the picture, counted from its outer corner.
+        """
+        scale = np.array(self.resized, np.float64) / self.shape
+        moved = boxes.reshape(-1, 2, 2) * scale
+        if self.turned:
+            moved = (np.array(self.resized) - moved)[:, ::-1, ::-1]
+        return moved.reshape(-1, 4)
+
     def instance(self, instance: Mapping[str, Any]) -> Item:
         """Move a half-open box [start, stop) as `box`; its edges in mm are then from the picture's outer corner."""
         edges = self._half_open(instance)

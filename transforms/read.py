@@ -73,15 +73,24 @@ class CaseReader:
             try:
                 if raw is None or held != (path, member):
                     raw = None  # free the last file's voxels before the next are read
-                    raw = self._placed(case, self._image_raw(Opened(self.fs, self.root, image.file, member)))
+                    raw = self.image_file(case, image)
                     held = (path, member)
-                with _fault_path(path):
-                    volume = self._ras(raw, image.channel)
+                volume = self.image_volume(image, raw)
             except DataFault as fault:
                 yield image, fault
                 continue
             yield image, volume
             del volume  # it is a view of the voxels to be freed
+
+    def image_file(self, case: Case, image: CaseImage) -> RawVolume:
+        """The file of one image as stored, all of its channels, on the axes that the publisher's lists name."""
+        member = self._member(image.task)
+        return self._placed(case, self._image_raw(Opened(self.fs, self.root, image.file, member)))
+
+    def image_volume(self, image: CaseImage, raw: RawVolume) -> Volume:
+        """One image of its file, in RAS+: a view."""
+        with _fault_path(image.file.path):
+            return self._ras(raw, image.channel)
 
     def hashes(self, case: Case) -> dict[str, SourceHash]:
         """Of each file of the case, by path; what was not read yet is read for it."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from medvision.transforms.move import Move, move_of
+from medvision.transforms.resize import resize
 from medvision.transforms.windows import Window, choose_window, find_segment, stored_to_values, to_grey
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def values_of(row: Mapping[str, Any], orientation: str, size: tuple[int, int] | 
     """
     stored = _decode(row)
     move = move_of(stored.shape, orientation, size)
-    return _resize(stored_to_values(stored, row), move), move
+    return resize(stored_to_values(stored, row), move.resized), move
 
 
 def render_batch(batch: Mapping[str, Sequence[Any]], **options: Any) -> dict[str, list[Any]]:
@@ -166,10 +166,3 @@ def _decode(row: Mapping[str, Any]) -> np.ndarray:
     if stored.shape != (row["height"], row["width"]):
         raise ValueError(f"image of {where} is {stored.shape}, its row says {row['height'], row['width']}")
     return stored
-
-
-def _resize(values: np.ndarray, move: Move) -> np.ndarray:
-    if move.resized == move.shape:
-        return values
-    order = 0 if len(np.unique(values)) <= 2 else 1
-    return ndimage.zoom(values, [n / s for n, s in zip(move.resized, move.shape, strict=True)], order=order)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+from medvision.transforms.percentiles import slice_percentiles
 
 Window = str | tuple[float, float]
 
@@ -54,6 +57,7 @@ PERCENTILE_TASKS = frozenset({("KiPA22", 1)})
 """(dataset, task) pairs that are stretched between percentiles whatever the label: contrast CT."""
 
 
+@lru_cache(maxsize=4096)
 def display_group(name: str) -> str:
     """A key of `WINDOWS`, or "percentile" for "" and the names of the benchmark's catch-all group."""
     if not name:
@@ -138,8 +142,10 @@ def to_grey(values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.
     Returns:
         (H, W) uint8, zeros for a slice whose percentiles are equal; (low, high) of the window, else None.
     """
+    low: Any
+    high: Any
     if window is None:
-        low, high = (np.percentile(values, percent) for percent in (0.5, 99.5))
+        low, high = slice_percentiles(values, (0.5, 99.5))
         if high - low == 0:
             return np.zeros(values.shape, np.uint8), None
     else:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from medvision.transforms.png import PngWriter
+from medvision.transforms.png import PngWriter, _own, read_png
 
 
 def png_of(pixels: np.ndarray) -> bytes:
@@ -96,3 +96,57 @@ def test_a_writer_forgets_the_picture_before() -> None:
     first, second = rng.integers(0, 65536, (2, 33, 21)).astype(np.uint16)
     writer = PngWriter(33, 21, 16)
     assert [writer.write(p) for p in (first, second, first)] == [png_of(p) for p in (first, second, first)]
+
+
+@given(hnp.arrays(st.sampled_from([np.uint8, np.uint16]), hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
+@settings(max_examples=200, deadline=None)
+def test_what_is_written_is_read(pixels: np.ndarray) -> None:
+    found = read_png(memoryview(png_of(pixels)))
+    assert found.dtype == pixels.dtype
+    np.testing.assert_array_equal(found, pixels)
+
+
+@given(hnp.arrays(st.sampled_from([np.uint8, np.uint16]), hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
+@settings(max_examples=50, deadline=None)
+def test_files_of_other_programs_are_read(pixels: np.ndarray) -> None:
+    for content in (cv2.imencode(".png", pixels)[1].tobytes(), _pillow(pixels)):
+        found = read_png(content)
+        assert found.dtype == pixels.dtype
+        np.testing.assert_array_equal(found, pixels)
+
+
+def _pillow(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_flipped_bit_is_never_read_as_other_pixels() -> None:
+    """It is refused, or left to OpenCV, which reads what libpng takes for sound."""
+    pixels = np.random.default_rng(0).integers(0, 65536, (9, 11)).astype(np.uint16)
+    content = png_of(pixels)
+    refused = 0
+    for bit in range(8 * 8, len(content) * 8):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            read_png(bytes(damaged))
+        except ValueError:
+            refused += 1
+        assert _own(memoryview(bytes(damaged))) is None
+    assert refused > 0
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, 33, 45, 60])
+def test_a_cut_file_is_refused(length: int) -> None:
+    content = png_of(np.zeros((5, 6), np.uint8))
+    with pytest.raises(ValueError, match="no greyscale PNG"):
+        read_png(content[:length])
+
+
+def test_colours_and_other_formats_are_refused() -> None:
+    colours = cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes()
+    bitmap = cv2.imencode(".bmp", np.zeros((4, 4), np.uint8))[1].tobytes()
+    for content in (colours, bitmap, b"no picture at all"):
+        with pytest.raises(ValueError, match="no greyscale PNG"):
+            read_png(content)
