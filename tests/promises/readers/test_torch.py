@@ -18,7 +18,7 @@ def test_data_loader(tmp_path: Path, images: str) -> None:
     raw, out = tmp_path / "raw", tmp_path / "release"
     write_miniature(raw, DATASETS, cases=1)
     run_build(BuildOptions(str(raw), str(out), DATASETS, planes=("axial",), images=images))
-    options = ["--raw", str(raw)] if images == "none" else []
+    options = ["--raw", str(raw)] if images == "none" else ["--start", "fork"]
     found = read_with("torch", "torch_loader.py", out, *options, alone=False)
     kinds = {"", "BoxSize", "MaskSize", "TumorLesionSize", "BiometricsFromLandmarks"}
     configs = found["configs"].values()
