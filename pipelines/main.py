@@ -16,6 +16,7 @@ from medvision.pipelines.cli import (
     datasets,
     diff,
     export,
+    fetch,
     graph,
     inspect,
     prompts,
@@ -32,7 +33,7 @@ from medvision.schemas.failures import BuildFailed
 from medvision.schemas.secrets import without_secrets
 
 COMMANDS = (
-    *(datasets, check, build, retry, validate, inspect, view, report, stats, diff),
+    *(datasets, fetch, check, build, retry, validate, inspect, view, report, stats, diff),
     *(export, prompts, graph, workers, completion),
 )
 """In the order of the help."""

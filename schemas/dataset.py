@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from medvision.schemas.origin import Origin
+
 PLANES = ("sagittal", "coronal", "axial")
 """Plane name by slice_dim: the axis of a RAS+ volume that is cut across."""
 MODALITY_UNITS = {"CT": "HU", "MRI": "a.u.", "PET": "SUV", "ultrasound": "a.u.", "X Ray": "a.u."}
@@ -199,6 +201,7 @@ class Dataset:
         late_cases: Case id to why, for cases that upstream's plans took up late or not at all (rules' `late_cases`).
         suspect: Case id to why, for doubtful cases; their rows carry the flag "suspect".
         upstream_title: Name inside upstream's plans where it differs; None where it does not.
+        origin: Where the raw files are fetched from; None where the table does not say.
         bucket_bits: k; each side of the patient-level split has 2^k shards, about 256 MB each for the full dataset.
     """
 
@@ -230,6 +233,7 @@ class Dataset:
     late_cases: dict[str, str] = field(default_factory=dict)
     suspect: dict[str, str] = field(default_factory=dict)
     upstream_title: str | None = None
+    origin: Origin | None = None
 
     def patient_of(self, case_id: str) -> str:
         """Patient key by the pattern. Raises ValueError when the pattern misses the case id."""

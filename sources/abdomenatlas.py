@@ -6,6 +6,7 @@ drawn on; the CT's holds. Several volumes may be of one patient, which the relea
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import HubFiles, Origin
 
 ABDOMENATLAS = Dataset(
     name="AbdomenAtlas1.0Mini",
@@ -22,6 +23,23 @@ ABDOMENATLAS = Dataset(
         "W. Li, C. Qu, X. Chen, P. R. A. S. Bassi, et al. AbdomenAtlas: A large-scale, detailed-annotated, & "
         "multi-center dataset for efficient transfer learning and open algorithmic benchmarking. Medical Image "
         "Analysis 97:103285, 2024."
+    ),
+    origin=Origin(
+        access="token",
+        sources=(
+            HubFiles(
+                repo="AbdomenAtlas/AbdomenAtlas1.0Mini",
+                revision="4dff62f03f7e4f17cd8c62617bc75fde9893a1e9",
+                files=r"BDMAP_\d{8}/(?:ct|combined_labels)\.nii\.gz",
+                gated=True,
+            ),
+        ),
+        bytes_about=300_000_000_000,
+        steps=(
+            "Log in at https://huggingface.co and accept the terms on "
+            "https://huggingface.co/datasets/AbdomenAtlas/AbdomenAtlas1.0Mini.",
+        ),
+        layout=("BDMAP_00000001/ct.nii.gz", "BDMAP_00000001/combined_labels.nii.gz"),
     ),
     images_published=5195,
     masks_published=5195,

@@ -6,6 +6,7 @@ are diag(-1, -1, 1): only the header's zooms give the voxel size.
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import HandFile, Origin
 
 ACDC = Dataset(
     name="ACDC",
@@ -22,6 +23,27 @@ ACDC = Dataset(
         "O. Bernard, A. Lalande, C. Zotti, F. Cervenansky, et al. Deep Learning Techniques for Automatic MRI "
         "Cardiac Multi-Structures Segmentation and Diagnosis: Is the Problem Solved? IEEE Transactions on "
         "Medical Imaging 37(11):2514-2525, 2018."
+    ),
+    origin=Origin(
+        access="by hand",
+        sources=(
+            HandFile(
+                name="ACDC.zip",
+                into="ACDC",
+                sha256="2787e08b0d3525cbac710fc3bdf69ee7c5fd7446472e49db8bc78548802f6b5e",
+            ),
+        ),
+        steps=(
+            "Register at https://humanheart-project.creatis.insa-lyon.fr/database/ and log in.",
+            "Read and accept the terms; every use has to cite the paper (MANDATORY_CITATION.md).",
+            "Download the collection 637218c173e9f0047faa00fb as ACDC.zip: "
+            "https://humanheart-project.creatis.insa-lyon.fr/database/#collection/637218c173e9f0047faa00fb",
+        ),
+        layout=(
+            "ACDC/database/training/patient001/patient001_frame01.nii.gz",
+            "ACDC/database/training/patient001/patient001_frame01_gt.nii.gz",
+        ),
+        missing="size",
     ),
     images_published=300,
     masks_published=300,

@@ -5,6 +5,7 @@ The 120 test images (`imagesTs`) have no labels and are not used.
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 _CT = r"0(?:[0-4]\d{2}|50[0-6])"
 _LABELS = {
@@ -58,6 +59,19 @@ AMOS22 = Dataset(
         "Y. Ji, H. Bai, J. Yang, C. Ge, et al. AMOS: A Large-Scale Abdominal Multi-Organ Benchmark for Versatile "
         "Medical Image Segmentation. Advances in Neural Information Processing Systems 35, Datasets and Benchmarks, "
         "2022."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            ZenodoFile(
+                record=7155725,
+                name="amos22.zip",
+                into="amos22",
+                sha256="d2fbf2c31abba9824d183f05741ce187b17905b8cca64d1078eabf1ba96775c2",
+            ),
+        ),
+        layout=("amos22/imagesTr/amos_0001.nii.gz", "amos22/labelsTr/amos_0001.nii.gz"),
+        missing="size",
     ),
     images_published=360,
     masks_published=360,

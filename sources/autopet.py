@@ -5,6 +5,7 @@ studies. Studies without lesions have empty masks; upstream has dropped them, wh
 """
 
 from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.origin import Origin, WebFile
 
 
 def _task(number: int, modality: str, channel: str, description: str) -> Task:
@@ -37,6 +38,22 @@ AUTOPET_III = Dataset(
         "Tumor Lesions. Scientific Data 9:601, 2022. K. Jeblick, B. Schachtner, J. Dexl, A. Mittermeier, et al. A "
         "large annotated whole-body PET-CT dataset of PSMA-avid tumor lesions (PSMA-PET-CT-Lesions). The Cancer "
         "Imaging Archive, 2024."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            WebFile(
+                url="https://fdat.uni-tuebingen.de/records/6gjsg-zcg93/files/psma-fdg-pet-ct-lesions.zip?download=1",
+                into="psma-fdg-pet-ct-lesions",
+            ),
+        ),
+        bytes_about=120_000_000_000,
+        layout=(
+            "imagesTr/fdg_<patient>_<study>_0000.nii.gz",
+            "imagesTr/fdg_<patient>_<study>_0001.nii.gz",
+            "labelsTr/fdg_<patient>_<study>.nii.gz",
+        ),
+        missing="check sum, exact size",
     ),
     images_published=2076,
     masks_published=1038,

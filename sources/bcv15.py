@@ -5,6 +5,7 @@ mean different organs. Test images have no labels, and the archives of registere
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, SynapseFile
 
 
 def _task(number: int, group: str, case: str, image: str, mask: str, labels: dict[int, str]) -> Task:
@@ -55,6 +56,24 @@ BCV15 = Dataset(
     citation=(
         "B. Landman, Z. Xu, J. E. Iglesias, M. Styner, et al. MICCAI Multi-Atlas Labeling Beyond the Cranial Vault - "
         "Workshop and Challenge. Synapse syn3193805, 2015."
+    ),
+    origin=Origin(
+        access="token",
+        sources=(
+            SynapseFile(entity="syn3379050", into="Abdomen", part="Abdomen"),
+            SynapseFile(entity="syn3546986", into="Cervix", part="Cervix"),
+        ),
+        steps=(
+            "Register at https://www.synapse.org and validate the account.",
+            "On https://www.synapse.org/Synapse:syn3193805 join the challenge and accept its terms of use.",
+        ),
+        layout=(
+            "Abdomen/RawData/Training/img/img0001.nii.gz",
+            "Abdomen/RawData/Training/label/label0001.nii.gz",
+            "Cervix/RawData/Training/img/0507688-Image.nii.gz",
+            "Cervix/RawData/Training/label/0507688-Mask.nii.gz",
+        ),
+        missing="sizes; Synapse states them",
     ),
     images_published=60,
     masks_published=60,

@@ -7,6 +7,7 @@ case that the publisher has corrected in a later archive must lie there once: th
 """
 
 from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.origin import Origin, SynapseFile
 
 _CORE, _EDEMA = "non-enhancing brain tumor core", "surrounding non-enhancing flair hyperintensity of brain"
 _MET = {1: _CORE, 2: _EDEMA, 3: "enhancing brain tumor tissue"}
@@ -79,6 +80,36 @@ BRATS24 = Dataset(
         "2023: Brain Metastasis Segmentation on Pre-treatment MRI. arXiv:2306.00838, 2023. "
         "A. F. Kazerooni, N. Khalili, X. Liu, D. Gandhi, et al. The Brain Tumor Segmentation in Pediatrics "
         "(BraTS-PEDs) Challenge: Focus on Pediatrics. arXiv:2404.15009, 2024."
+    ),
+    origin=Origin(
+        access="token",
+        sources=(
+            SynapseFile(entity="syn64314352", into="BraTS24-GLI/syn64314352", part="GLI"),
+            SynapseFile(entity="syn60086071", into="BraTS24-GLI/syn60086071", part="GLI"),
+            SynapseFile(entity="syn60085033", into="BraTS24-MEN-RT/syn60085033", part="MEN-RT"),
+            SynapseFile(entity="syn59407686", into="BraTS24-MET/syn59407686", part="MET"),
+            SynapseFile(entity="syn59860022", into="BraTS24-MET/syn59860022", part="MET"),
+            SynapseFile(entity="syn61596964", into="BraTS24-MET/syn61596964", part="MET"),
+            SynapseFile(entity="syn61929632", into="BraTS24-MET/syn61929632.rar", part="MET", unpack=False),
+            SynapseFile(entity="syn58894928", into="BraTS24-PED/syn58894928", part="PED"),
+            SynapseFile(entity="syn60140557", into="BraTS24-PED/syn60140557", part="PED"),
+        ),
+        steps=(
+            "Register at https://www.synapse.org and validate the account.",
+            "On https://www.synapse.org/Synapse:syn53708249 join the challenge and accept its data use agreement.",
+        ),
+        after=(
+            "RAR is not unpacked here: unpack BraTS24-MET/syn61929632.rar beside it (unrar x, or bsdtar -xf).",
+            "syn61596964 (MET) and syn60140557 (PED, BraTS-PED-00255-000) hold corrected cases: remove the same case "
+            "folders from the older archives. `medvision check` names those that are left as duplicate_case.",
+        ),
+        layout=(
+            "BraTS-GLI-00005-100/BraTS-GLI-00005-100-t1n.nii.gz (t1c, t2w, t2f)",
+            "BraTS-GLI-00005-100/BraTS-GLI-00005-100-seg.nii.gz (MET and PED alike)",
+            "BraTS-MEN-RT-0002-1/BraTS-MEN-RT-0002-1_t1c.nii.gz",
+            "BraTS-MEN-RT-0002-1/BraTS-MEN-RT-0002-1_gtv.nii.gz",
+        ),
+        missing="sizes; Synapse states them",
     ),
     images_published=10632,
     masks_published=3033,

@@ -6,6 +6,7 @@ systole to diastole.
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin
 
 CAMUS = Dataset(
     name="CAMUS",
@@ -21,6 +22,20 @@ CAMUS = Dataset(
     citation=(
         "S. Leclerc, E. Smistad, J. Pedrosa, A. Østvik, et al. Deep Learning for Segmentation Using an Open "
         "Large-Scale Dataset in 2D Echocardiography. IEEE Transactions on Medical Imaging 38(9):2198-2210, 2019."
+    ),
+    origin=Origin(
+        access="by hand",
+        steps=(
+            "Register at https://humanheart-project.creatis.insa-lyon.fr/database/ and log in.",
+            "Download the collection 6373703d73e9f0047faa1bc8, whole: "
+            "https://humanheart-project.creatis.insa-lyon.fr/database/#collection/6373703d73e9f0047faa1bc8",
+            "Unpack it below ROOT/CAMUS/. The server packs it anew for each download, so its check sum means nothing.",
+        ),
+        layout=(
+            "database_nifti/patient0001/patient0001_2CH_half_sequence.nii.gz",
+            "database_nifti/patient0001/patient0001_2CH_half_sequence_gt.nii.gz",
+        ),
+        missing="name and size of the archive",
     ),
     images_published=1000,
     masks_published=1000,

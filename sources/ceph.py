@@ -5,6 +5,7 @@ Films carry no pixel size; the challenge states 0.1 mm. There are no masks, so n
 """
 
 from medvision.schemas.dataset import Dataset, LandmarkTask, Measure
+from medvision.schemas.origin import Origin, WebFile
 
 _POINTS = (
     "sella",
@@ -55,6 +56,23 @@ CEPH = Dataset(
         "Analysis of Cephalometric Landmarks in Lateral Cephalograms. Scientific Reports 6:33581, 2016. C.-W. Wang, "
         "C.-T. Huang, J.-H. Lee, C.-H. Li, et al. A benchmark for comparison of dental radiography analysis "
         "algorithms. Medical Image Analysis 31:63-76, 2016."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            WebFile(
+                url="https://figshare.com/ndownloader/articles/3471833?private_link=37ec464af8e81ae6ebbf",
+                name="3471833.zip",
+                into="3471833",
+                fixed=False,
+            ),
+        ),
+        after=(
+            "Unpack 3471833/RawImage.rar and 3471833/AnnotationsByMD.rar beside them (unrar x, or bsdtar -xf): "
+            "RAR is not unpacked here.",
+        ),
+        layout=("RawImage/TrainingData/001.bmp", "400_senior/001.txt", "400_junior/001.txt"),
+        missing="size; check sum: the server packs it anew each time, so what is inside is held to the first fetch",
     ),
     images_published=400,
     masks_published=0,

@@ -5,6 +5,7 @@ without labels. Later editions give the label numbers other meanings, so their n
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 CROSSMODA = Dataset(
     name="CrossMoDA",
@@ -21,6 +22,17 @@ CROSSMODA = Dataset(
         "R. Dorent, A. Kujawa, M. Ivory, S. Bakas, et al. CrossMoDA 2021 challenge: Benchmark of cross-modality domain "
         "adaptation techniques for vestibular schwannoma and cochlea segmentation. Medical Image Analysis 83:102628, "
         "2023."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            ZenodoFile(record=4662239, name=("source_training.zip", "crossmoda_training.zip"), into="source_training"),
+        ),
+        layout=(
+            "source_training/crossmoda2021_ldn_1_ceT1.nii.gz",
+            "source_training/crossmoda2021_ldn_1_Label.nii.gz",
+        ),
+        missing="size and check sum, which the record states; which of two names the archive has",
     ),
     images_published=105,
     masks_published=105,

@@ -6,6 +6,7 @@ biometry still give boxes.
 """
 
 from medvision.schemas.dataset import Dataset, LandmarkTask, Measure, Task
+from medvision.schemas.origin import Origin, SynapseFile
 
 _CASE = r"sub-\d{3}_rec-(?:mial|irtk)"
 _INCOMPLETE = ("sub-005_rec-mial", "sub-025_rec-mial", "sub-066_rec-irtk", "sub-032_rec-mial", "sub-016_rec-mial")
@@ -24,6 +25,23 @@ FETA24 = Dataset(
     citation=(
         "K. Payette, P. de Dumast, H. Kebiri, I. Ezhov, et al. An automatic multi-tissue human fetal brain "
         "segmentation benchmark using the Fetal Tissue Annotation Dataset. Scientific Data 8:167, 2021."
+    ),
+    origin=Origin(
+        access="token",
+        sources=(SynapseFile(entity="syn25649833", into="feta_2.4"),),
+        steps=(
+            "Register at https://www.synapse.org and validate the account.",
+            "On https://www.synapse.org/Synapse:syn25649159 sign the data use agreement of the University Children's "
+            "Hospital Zurich.",
+        ),
+        layout=(
+            "sub-001/anat/sub-001_rec-mial_T2w.nii.gz",
+            "sub-001/anat/sub-001_rec-mial_dseg.nii.gz",
+            "derivatives/biometry/sub-001/anat/sub-001_rec-mial_meas.nii.gz",
+            "derivatives/biometry/sub-001/anat/sub-001_rec-mial_trf.txt",
+            "derivatives/biometry/biometry.tsv",
+        ),
+        missing="size; whether the archive holds derivatives/biometry, which also is Zenodo record 11192452",
     ),
     images_published=80,
     masks_published=80,

@@ -4,6 +4,7 @@
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 FLARE22 = Dataset(
     name="FLARE22",
@@ -20,6 +21,22 @@ FLARE22 = Dataset(
         "J. Ma, Y. Zhang, S. Gu, C. Ge, et al. Unleashing the strengths of unlabelled data in deep learning-assisted "
         "pan-cancer abdominal organ quantification: the FLARE22 challenge. The Lancet Digital Health 6(11):e815-e826, "
         "2024."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            ZenodoFile(
+                record=7860267,
+                name="FLARE22Train.zip",
+                into="FLARE22Train",
+                sha256="d57e201dc9002bd4a6fc1f5e0d4525285f46bcc5be1a3c8f12543151e6675154",
+            ),
+        ),
+        layout=(
+            "FLARE22Train/images/FLARE22_Tr_0001_0000.nii.gz",
+            "FLARE22Train/labels/FLARE22_Tr_0001.nii.gz",
+        ),
+        missing="size",
     ),
     images_published=50,
     masks_published=50,

@@ -5,6 +5,7 @@ the later one: copies, which match no pattern. A tumour may be gone at mid-treat
 """
 
 from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 
 def _task(number: int, time_point: str) -> Task:
@@ -39,6 +40,23 @@ HNTSMRG24 = Dataset(
     citation=(
         "K. A. Wahid, C. Dede, D. M. El-Habashy, S. Kamel, et al. Overview of the Head and Neck Tumor Segmentation "
         "for Magnetic Resonance Guided Applications (HNTS-MRG) 2024 Challenge. arXiv:2411.18585, 2024."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            ZenodoFile(
+                record=11199559,
+                name="HNTSMRG24_train.zip",
+                into="HNTSMRG24_train",
+                sha256="675e3c56509b0b5bcaad1291990dfa4a8ef054bb468a71b6cd08189a5e67bfb6",
+            ),
+        ),
+        bytes_about=13_900_000_000,
+        layout=(
+            "HNTSMRG24_train/2/preRT/2_preRT_T2.nii.gz",
+            "HNTSMRG24_train/2/preRT/2_preRT_mask.nii.gz",
+        ),
+        missing="exact size",
     ),
     images_published=300,
     masks_published=300,

@@ -6,6 +6,7 @@ uncompressed `sub-stroke0142_ses-02_lesion-msk.nii`, left behind in native space
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 
 def _task(number: int, map_name: str, description: str) -> Task:
@@ -37,6 +38,16 @@ ISLES24 = Dataset(
     citation=(
         "E. O. Riedel, E. de la Rosa, T. A. Baran, M. Hernandez Petzsche, et al. ISLES 2024: The first longitudinal "
         "multimodal multi-center real-world dataset in (sub-)acute stroke. arXiv:2408.11142, 2024."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(ZenodoFile(record=17652035, name="train.7z", into="train"),),
+        bytes_about=99_000_000_000,
+        layout=(
+            "train/derivatives/sub-stroke0001/ses-02/sub-stroke0001_ses-02_space-ncct_dwi.nii.gz (adc)",
+            "train/derivatives/sub-stroke0001/ses-02/sub-stroke0001_ses-02_space-ncct_lesion-msk.nii.gz",
+        ),
+        missing="check sum and exact size, which the record states",
     ),
     images_published=298,
     masks_published=149,

@@ -4,6 +4,7 @@ Image and label of a case bear the same name, a number without leading zeros. Te
 """
 
 from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.origin import HandFile, Origin
 
 KIPA22 = Dataset(
     name="KiPA22",
@@ -24,6 +25,18 @@ KIPA22 = Dataset(
     citation=(
         "Y. He, G. Yang, J. Yang, R. Ge, et al. Meta grayscale adaptive network for 3D integrated renal structures "
         "segmentation. Medical Image Analysis 71:102055, 2021."
+    ),
+    origin=Origin(
+        access="by hand",
+        sources=(HandFile(name="train.zip", into="train"),),
+        bytes_about=407_000_000,
+        steps=(
+            "Log in at https://kipa22.grand-challenge.org and join the challenge.",
+            "Sign the rule agreement (a PDF on its page), send it as the page says, and wait for the answer.",
+            "Download the training set: https://kipa22.grand-challenge.org/dataset/",
+        ),
+        layout=("train/image/0.nii.gz", "train/label/0.nii.gz"),
+        missing="check sum; the name of the challenge's own archive (train.zip is that of a copy)",
     ),
     images_published=70,
     masks_published=70,

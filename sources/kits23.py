@@ -5,6 +5,7 @@ files under `instances/` are single annotators' readings and are not used.
 """
 
 from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.origin import HubFiles, Origin, WebFile
 
 KITS23 = Dataset(
     name="KiTS23",
@@ -24,6 +25,28 @@ KITS23 = Dataset(
         "N. Heller, F. Isensee, D. Trofimova, R. Tejpaul, et al. The KiTS21 Challenge: Automatic "
         "segmentation of kidneys, renal tumors, and renal cysts in corticomedullary-phase CT. "
         "arXiv:2307.01984, 2023."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            WebFile(
+                url="https://github.com/neheller/kits23/archive/c1088353084c17b8882a11db71429e7c022b7785.zip",
+                name="kits23.zip",
+                into="masks",
+                part="masks",
+                fixed=False,
+            ),
+            HubFiles(
+                repo="neheller/KiTS-Challenge-Imaging",
+                revision="65f1f295873a326230153c7e1de0c7dba10f0b29",
+                files=r"images/(case_\d{5})\.nii\.gz",
+                into=r"images/\1/imaging.nii.gz",
+                part="images",
+            ),
+        ),
+        layout=("images/case_00000/imaging.nii.gz", "masks/dataset/case_00000/segmentation.nii.gz"),
+        missing="sizes; check sum of the masks: the server packs them anew each time, so what is inside is held to the "
+        "first fetch",
     ),
     images_published=489,
     masks_published=489,

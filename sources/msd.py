@@ -6,6 +6,26 @@ Decathlon task.
 """
 
 from medvision.schemas.dataset import Dataset, LesionTask, Task
+from medvision.schemas.origin import Origin, WebFile
+
+_ARCHIVE_MD5 = {
+    "Task01_BrainTumour": "240a19d752f0d9e9101544901065d872",
+    "Task02_Heart": "06ee59366e1e5124267b774dbd654057",
+    "Task03_Liver": "a90ec6c4aa7f6a3d087205e23d4e6397",
+    "Task04_Hippocampus": "9d24dba78a72977dbd1d2e110310f31b",
+    "Task05_Prostate": "35138f08b1efaef89d7424d2bcc928db",
+    "Task06_Lung": "8afd997733c7fc0432f71255ba4e52dc",
+    "Task07_Pancreas": "4f7080cfca169fa8066d17ce6eb061e4",
+    "Task08_HepaticVessel": "641d79e80ec66453921d997fbf12a29c",
+    "Task09_Spleen": "410d4a301da4e5b2f6f86ec3ddba524e",
+    "Task10_Colon": "bad7a188931dc2f6acf72b08eb6202d0",
+}
+
+
+def _archive(folder: str) -> str:
+    """Address of a task's archive in a public bucket."""
+    return f"https://msd-for-monai.s3-us-west-2.amazonaws.com/{folder}.tar"
+
 
 _ABDOMEN_CT = "abdominal computed tomography (CT) scan"
 _BRAIN_TUMOUR = {1: "edema of brain", 2: "non-enhancing brain tumor", 3: "enhancing brain tumor"}
@@ -56,25 +76,22 @@ MSD = Dataset(
     redistribute=True,
     access="open",
     homepage="http://medicaldecathlon.com/",
-    data_urls=tuple(
-        f"https://msd-for-monai.s3-us-west-2.amazonaws.com/{folder}.tar"
-        for folder in (
-            "Task01_BrainTumour",
-            "Task02_Heart",
-            "Task03_Liver",
-            "Task04_Hippocampus",
-            "Task05_Prostate",
-            "Task06_Lung",
-            "Task07_Pancreas",
-            "Task08_HepaticVessel",
-            "Task09_Spleen",
-            "Task10_Colon",
-        )
-    ),
+    data_urls=tuple(map(_archive, _ARCHIVE_MD5)),
     papers=("https://doi.org/10.1038/s41467-022-30695-9", "https://arxiv.org/abs/1902.09063"),
     citation=(
         "M. Antonelli, A. Reinke, S. Bakas, K. Farahani, et al. The Medical Segmentation Decathlon. Nature "
         "Communications 13:4128, 2022."
+    ),
+    origin=Origin(
+        access="open",
+        sources=tuple(
+            WebFile(url=_archive(folder), into=folder, part=folder, md5=md5) for folder, md5 in _ARCHIVE_MD5.items()
+        ),
+        layout=(
+            "Task04_Hippocampus/imagesTr/hippocampus_001.nii.gz",
+            "Task04_Hippocampus/labelsTr/hippocampus_001.nii.gz",
+        ),
+        missing="sizes (Task04_Hippocampus: 27 MB)",
     ),
     images_published=3225,
     masks_published=1741,

@@ -7,6 +7,7 @@ import csv
 import io
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import HubFiles, Origin
 
 
 def read_subjects(tables: list[bytes]) -> dict[str, str]:
@@ -41,6 +42,33 @@ OAIZIB_CM = Dataset(
         "morphometrics. Medical Image Analysis 91:103035, 2024. F. Ambellan, A. Tack, M. Ehlke, S. Zachow. Automated "
         "segmentation of knee bone and cartilage combining statistical shape knowledge and convolutional neural "
         "networks: Data from the Osteoarthritis Initiative. Medical Image Analysis 52:109-118, 2019."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            HubFiles(
+                repo="YongchengYAO/OAIZIB-CM",
+                revision="ba18c844309f6288b51772fd79a8f7cdb6aabc01",
+                files=r"([^/]+)\.zip",
+                into=r"\1",
+                unpack=True,
+            ),
+            HubFiles(
+                repo="YongchengYAO/OAIZIB-CM",
+                revision="ba18c844309f6288b51772fd79a8f7cdb6aabc01",
+                files=r"(?:.*/)?subInfo_(?:train|test)_1\.csv",
+                optional=True,
+            ),
+        ),
+        layout=(
+            "imagesTr/oaizib_001_0000.nii.gz",
+            "labelsTr/oaizib_001.nii.gz",
+            "imagesTs/oaizib_405_0000.nii.gz",
+            "labelsTs/oaizib_405.nii.gz",
+            "subInfo_train_1.csv",
+            "subInfo_test_1.csv",
+        ),
+        missing="sizes; the repository states them",
     ),
     images_published=507,
     masks_published=507,

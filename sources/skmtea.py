@@ -8,6 +8,7 @@ raw-data track belong to images reconstructed from k-space (`files_recon_calib-2
 import json
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin
 
 
 def read_subjects(splits: list[bytes]) -> dict[str, str]:
@@ -66,6 +67,17 @@ SKM_TEA = Dataset(
         "A. D. Desai, A. M. Schmidt, E. B. Rubin, C. M. Sandino, et al. SKM-TEA: A Dataset for Accelerated MRI "
         "Reconstruction with Dense Image Labels for Quantitative Clinical Evaluation. NeurIPS Datasets and "
         "Benchmarks, 2021."
+    ),
+    origin=Origin(
+        access="by hand",
+        bytes_about=900_000_000_000,
+        steps=(
+            "Log in at https://aimi.stanford.edu/datasets/skm-tea-knee-mri and accept the research use agreement.",
+            "Download the archives (900 GB, 1.6 TB unpacked). A build needs image_files/ and annotations/ alone.",
+            "Unpack them below ROOT/SKM-TEA/.",
+        ),
+        layout=("image_files/MTR_001.h5", "annotations/v1.0.0/train.json (val.json, test.json)"),
+        missing="names, check sums and sizes of the archives",
     ),
     images_published=310,
     masks_published=155,

@@ -5,6 +5,7 @@ Upstream keeps the last of them as a label, so it stands in `labels` and is back
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import HandFile, Origin
 
 _TEETH = (
     "central incisor",
@@ -51,6 +52,16 @@ TOOTHFAIRY2 = Dataset(
     citation=(
         "F. Bolelli, L. Lumetti, S. Vinayahalingam, M. Di Bartolomeo, et al. Segmenting the Inferior Alveolar Canal "
         "in CBCTs Volumes: the ToothFairy Challenge. IEEE Transactions on Medical Imaging 44(4):1890-1906, 2025."
+    ),
+    origin=Origin(
+        access="by hand",
+        sources=(HandFile(name="ToothFairy2_Dataset.zip", into="Dataset112_ToothFairy2"),),
+        steps=(
+            "Sign up at https://ditto.ing.unimore.it/toothfairy2/ and accept the terms.",
+            "Download ToothFairy2_Dataset.zip there.",
+        ),
+        layout=("imagesTr/ToothFairy2F_001_0000.mha", "labelsTr/ToothFairy2F_001.mha"),
+        missing="size and check sum",
     ),
     images_published=480,
     masks_published=480,

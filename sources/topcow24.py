@@ -4,6 +4,7 @@ The number in a file name is the patient's, in MR and CT alike. Label ids 13 and
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 _LABELS = {
     1: "basilar artery",
@@ -52,6 +53,19 @@ TOPCOW24 = Dataset(
     citation=(
         "K. Yang, F. Musio, Y. Ma, N. Juchler, et al. Benchmarking the CoW with the TopCoW Challenge: Topology-Aware "
         "Anatomical Segmentation of the Circle of Willis for CTA and MRA. arXiv:2312.17670, 2023."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            ZenodoFile(
+                record=15692630,
+                name="TopCoW2024_Data_Release.zip",
+                into="TopCoW2024_Data_Release",
+                bytes=10_512_833_650,
+                sha256="a23d9d0f05ec439472736f65c47fc7408263eb2f2b01a1d1afc934f2e8f2889b",
+            ),
+        ),
+        layout=("imagesTr/topcow_ct_001_0000.nii.gz", "cow_seg_labelsTr/topcow_ct_001.nii.gz"),
     ),
     images_published=250,
     masks_published=250,

@@ -7,6 +7,7 @@ where two class files overlap, the first label keeps the voxel.
 """
 
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.origin import Origin, ZenodoFile
 
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{rib}th" for rib in range(4, 13)))
 _SPINE = (
@@ -152,6 +153,33 @@ TOTALSEGMENTATOR = Dataset(
         "T. Akinci D'Antonoli, L. K. Berger, A. K. Indrakanti, N. Vishwanathan, et al. TotalSegmentator MRI: "
         "Robust Sequence-independent Segmentation of Multiple Anatomic Structures in MRI. Radiology "
         "314(2):e241613, 2025."
+    ),
+    origin=Origin(
+        access="open",
+        sources=(
+            ZenodoFile(
+                record=10047292,
+                name="Totalsegmentator_dataset_v201.zip",
+                into="Totalsegmentator_dataset_v201",
+                part="CT",
+                bytes=23_581_218_285,
+                md5="fe250e5718e0a3b5df4c4ea9d58a62fe",
+                sha256="741dbc911a768e2ac2671c66d55332f7302ad624c915a57d08b142d8bdf0ca26",
+            ),
+            ZenodoFile(
+                record=14710732,
+                name="TotalsegmentatorMRI_dataset_v200.zip",
+                into="TotalsegmentatorMRI_dataset_v200",
+                part="MR",
+                bytes=5_100_514_630,
+                md5="54638f4cb883ce3b34225195358c398f",
+            ),
+        ),
+        layout=(
+            "Totalsegmentator_dataset_v201/s0000/ct.nii.gz",
+            "Totalsegmentator_dataset_v201/s0000/segmentations/liver.nii.gz",
+            "TotalsegmentatorMRI_dataset_v200/s0001/mri.nii.gz",
+        ),
     ),
     images_published=1844,
     masks_published=1844,

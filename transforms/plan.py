@@ -72,6 +72,7 @@ def read_plan(store: Store, shard: Shard) -> list[Case]:
 
 NOT_IN_ROWS = {
     *("licence", "spdx", "redistribute", "access", "homepage", "data_urls", "papers", "citation", "package"),
+    "origin",
     *("images_published", "masks_published", "known_bad", "late_cases", "drop_empty_masks", "patient_files"),
     *("read_patients", "read_axes", "bucket_bits", "Dataset.name", "description", "excluded_upstream"),
     *("image", "mask", "case", "sources", "transform", "table"),

@@ -8,15 +8,20 @@ from pathlib import Path
 
 from medvision.pipelines.reference.blocks import fill
 from medvision.pipelines.reference.cli_page import cli_blocks
+from medvision.pipelines.reference.fetch_page import fetch_blocks
 from medvision.pipelines.reference.output_page import output_blocks
 
-PAGES: Mapping[str, Callable[[], Mapping[str, str]]] = {"cli.md": cli_blocks, "output.md": output_blocks}
+PAGES: Mapping[str, Callable[[], Mapping[str, str]]] = {
+    "cli.md": cli_blocks,
+    "fetch.md": fetch_blocks,
+    "output.md": output_blocks,
+}
 
 
 def main() -> None:
     """Raises ValueError for a page without its markers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("docs", type=Path, metavar="DOCS", help="folder with cli.md and output.md")
+    parser.add_argument("docs", type=Path, metavar="DOCS", help="folder with cli.md, fetch.md and output.md")
     folder = parser.parse_args().docs
     for name, blocks in PAGES.items():
         page = folder / name

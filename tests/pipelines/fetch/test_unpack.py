@@ -1,0 +1,112 @@
+"""Unpacking: what comes out, where it stands, and what is refused with which words."""
+
+import hashlib
+import shutil
+import zipfile
+
+import pytest
+from hostile_archives import FORMATS, GOOD_ENTRIES, Entry, write
+
+from medvision.pipelines.fetch.unpack.guard import Guard, Limits, Member, safe_parts
+from medvision.pipelines.fetch.unpack.refusals import REFUSALS, Refused
+from medvision.pipelines.fetch.unpack.run import kind_of, unpack
+
+WHOLE = {entry.name: entry.data for entry in GOOD_ENTRIES}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_good_archive_comes_out_as_it_went_in(form, tmp_path):
+    archive = write(form, GOOD_ENTRIES, tmp_path / "named.anything")
+    unpacked = unpack(archive, tmp_path / "target")
+    assert {
+        p.relative_to(unpacked.folder).as_posix(): p.read_bytes() for p in unpacked.folder.rglob("*") if p.is_file()
+    } == WHOLE
+    expected = sorted((name, len(data), hashlib.sha256(data).hexdigest()) for name, data in WHOLE.items())
+    assert unpacked.listing == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["named.anything", "target"]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar", "gztar", "bztar", "xztar"])
+def test_archives_of_the_standard_library_with_empty_files_and_folders(form, tmp_path):
+    (tmp_path / "in" / "Task" / "empty folder").mkdir(parents=True)
+    (tmp_path / "in" / "Task" / "empty.txt").touch()
+    archive = shutil.make_archive(str(tmp_path / "archive"), form, tmp_path / "in", "Task")
+    unpacked = unpack(tmp_path / archive, tmp_path / "out")
+    assert (tmp_path / "out" / "Task" / "empty folder").is_dir()
+    assert [path for path, *_ in unpacked.listing] == ["Task/empty.txt"]
+
+
+def test_a_folder_that_is_called_as_its_place_is_not_doubled(tmp_path):
+    archive = write("tar", (Entry("./Task04/imagesTr/a"), Entry("Task04/b")), tmp_path / "a.tar")
+    unpacked = unpack(archive, tmp_path / "Task04")
+    assert [path for path, *_ in unpacked.listing] == ["b", "imagesTr/a"]
+    assert (tmp_path / "Task04" / "imagesTr" / "a").read_bytes() == b"evil"
+
+
+def test_modes_of_the_archive_are_not_taken(tmp_path):
+    unpack(write("zip", (Entry("a", mode=0o104777),), tmp_path / "a.zip"), tmp_path / "out")
+    assert (tmp_path / "out" / "a").stat().st_mode & 0o7111 == 0
+
+
+def test_what_stands_there_is_left_alone(tmp_path):
+    (tmp_path / "target").mkdir()
+    with pytest.raises(FileExistsError):
+        unpack(write("zip", GOOD_ENTRIES, tmp_path / "a.zip"), tmp_path / "target")
+    assert list((tmp_path / "target").iterdir()) == []
+
+
+def test_a_refusal_names_the_rule_and_the_member(tmp_path):
+    with pytest.raises(Refused) as refused:
+        unpack(write("zip", (Entry("../evil"),), tmp_path / "a.zip"), tmp_path / "target")
+    assert refused.value.code == "parent_path"
+    assert str(refused.value) == "a member leads out of the folder by '..': '../evil' [parent_path]"
+
+
+def test_limits_are_those_of_the_disk_and_of_growth(tmp_path):
+    archive = write("tar.gz", (Entry("a", bytes(1000)), Entry("b", bytes(1000))), tmp_path / "a")
+    for limits, code in (
+        (Limits(1999, 5000), "bomb"),
+        (Limits(5000, 1999), "no_space"),
+        (Limits(5000, 5000, 1), "too_many_members"),
+    ):
+        with pytest.raises(Refused) as refused:
+            unpack(archive, tmp_path / "target", limits)
+        assert refused.value.code == code
+    assert unpack(archive, tmp_path / "target", Limits(2000, 2000)).bytes == 2000
+    assert Limits.of(10**12, 10**15).grown == 10**14
+
+
+def test_a_method_that_is_not_supported_is_said(tmp_path):
+    archive = write("zip", GOOD_ENTRIES, tmp_path / "a.zip")
+    data = bytearray(archive.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(mark) + offset] = 9  # Deflate64, as Windows packs large files
+    archive.write_bytes(data)
+    with pytest.raises(Refused) as refused:
+        unpack(archive, tmp_path / "target")
+    assert refused.value.code == "unsupported_method"
+
+
+def test_every_code_has_a_text_and_every_kind_is_told_by_its_first_bytes(tmp_path):
+    assert all(text and not text.endswith(".") for text in REFUSALS.values())
+    kinds = {form: kind_of(write(form, GOOD_ENTRIES, tmp_path / "x")) for form in FORMATS}
+    assert kinds == {"zip": "zip", "tar": "tar", "tar.gz": "gz", "tar.bz2": "bz2", "tar.xz": "xz", "7z": "7z"}
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    assert kind_of(tmp_path / "empty.zip") == "zip"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [("./a//b/./c", ("a", "b", "c")), ("a/", ("a",)), ("./", ()), ("..a/b..", ("..a", "b..")), ("ab:c", ("ab:c",))],
+)
+def test_names_that_are_fine(name, parts):
+    assert safe_parts(name) == parts
+
+
+def test_folders_may_come_twice():
+    guard = Guard(Limits(100, 100))
+    for name, kind in (("a/", "folder"), ("a", "folder"), ("a/b/", "folder"), ("a/b/c", "file")):
+        guard.admit(Member(name, 1, kind))
+    with pytest.raises(Refused, match="duplicate_name"):
+        guard.admit(Member("a/b/c", 1))
