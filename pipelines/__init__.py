@@ -1,1 +1,1 @@
-"""Whole jobs: check, build, validate, inspect, stats, diff, and the command line."""
+"""Whole jobs on raw data and releases (fetch, check, build, validate, report, export, ...) and the command line."""

@@ -174,25 +174,19 @@ def list_key(source: HubFiles) -> str:
 
 def _web(source: WebFile) -> Remote:
     name = source.name or PurePosixPath(urlsplit(source.url).path).name
-    return Remote(
-        key=source.url,
-        url=source.url,
-        name=name,
-        into=source.into,
-        part=source.part,
-        bytes=source.bytes,
-        md5=source.md5,
-        sha256=source.sha256,
-        unpack=source.unpack,
-        fixed=source.fixed,
-    )
+    return _stated(source, source.url, source.url, name)
 
 
 def _hand(source: HandFile) -> Remote:
+    return _stated(source, f"by hand:{source.name}", "", source.name)
+
+
+def _stated(source: WebFile | HandFile, key: str, url: str, name: str) -> Remote:
+    """A file of which the table itself says all that is known."""
     return Remote(
-        key=f"by hand:{source.name}",
-        url="",
-        name=source.name,
+        key=key,
+        url=url,
+        name=name,
         into=source.into,
         part=source.part,
         bytes=source.bytes,
