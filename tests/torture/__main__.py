@@ -24,7 +24,6 @@ PARTS: dict[str, str] = {
     "tampering": "torture.tampering",
 }
 """Name of a part to the module whose `run(scale, seed)` returns its sections."""
-START, END = "<!-- torture -->\n", "<!-- end of torture -->\n"
 
 
 def main() -> int:
@@ -43,13 +42,13 @@ def main() -> int:
         began = time.monotonic()
         found = import_module(PARTS[name]).run(arguments.scale, arguments.seed)
         sections += found
+        if arguments.markdown:
+            fill(arguments.markdown, name, found)
         for section in found:
             show(section, console)
         console.print(f"{name}: {time.monotonic() - began:.0f} s\n")
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(section) for section in sections], indent=1) + "\n")
-    if arguments.markdown:
-        fill(arguments.markdown, sections)
     failures = [failure for section in sections for failure in section.failures]
     for failure in failures:
         console.print(f"[red]gave way:[/] {failure}")
@@ -69,11 +68,14 @@ def show(section: Section, console: Console) -> None:
         console.print(note, markup=False)
 
 
-def fill(page: Path, sections: list[Section]) -> None:
-    """Write the tables between the marks of a page; the rest is left."""
-    before, _, rest = page.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    page.write_text(before + START + "\n".join(section.markdown() for section in sections) + END + after)
+def fill(page: Path, part: str, sections: list[Section]) -> None:
+    """Write the tables of one part between its marks in a page; the rest is left."""
+    start, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    before, mark, rest = page.read_text(encoding="utf-8").partition(start)
+    _, closed, after = rest.partition(end)
+    if not (mark and closed):
+        raise ValueError(f"{page} has no marks of {part}")
+    page.write_text(before + start + "\n".join(section.markdown() for section in sections) + end + after, "utf-8")
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ def everything_that_is_made(raw: Path, outputs: Path, miniatures: Sequence[str],
             main([command, str(release), "--json"])
         main(["diff", str(release), str(release)])
         main(["report", str(release), "--to", str(outputs / "report.html"), "--samples", "30"])
+        main(["prompts", str(release), "--to", str(outputs / "prompts"), "--per-config", "20"])
         for kind in exports:
             options = ["--raw", str(raw), "--dataset", NAME] if kind == "dicom-sr" else []
             assert main(["export", str(release), "--to", kind, "--out", str(outputs / kind), *options]) == 0

@@ -20,7 +20,7 @@ class Section:
 
     def markdown(self) -> str:
         """Heading, table and notes for the page in docs/."""
-        lines = [f"## {self.title}", "", _line(self.columns), _line(["---"] * len(self.columns))]
+        lines = [f"### {self.title}", "", _line(self.columns), _line(["---"] * len(self.columns))]
         lines += [_line([_text(cell) for cell in row]) for row in self.rows]
         lines += ["", *self.notes] if self.notes else []
         return "\n".join(lines) + "\n"
