@@ -1,6 +1,7 @@
 """Releases of small row groups and files, with and without images."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ def training_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
+@contextmanager
 def small_groups() -> Iterator[None]:
-    """Files and row groups of a few rows."""
+    """Files and row groups of a few rows, of what is built meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(write, "DATA_GROUP_ROWS", GROUP_ROWS)
         patch.setattr(pair_files, "PAIRS_BUFFER_ROWS", 60)
@@ -34,24 +35,24 @@ def small_groups() -> Iterator[None]:
 
 
 def _build(raw: Path, out: Path, rules: str, images: str) -> Read:
-    formats = ("parquet",)
-    run_build(BuildOptions(str(raw), str(out), DATASETS, rules, formats=formats, images=images))
+    with small_groups():
+        run_build(BuildOptions(str(raw), str(out), DATASETS, rules, formats=("parquet",), images=images))
     return Read(out)
 
 
 @pytest.fixture(scope="session")
-def upstream(training_raw: Path, small_groups: None, tmp_path_factory: pytest.TempPathFactory) -> Read:
+def upstream(training_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """By rules 1.4.0, with images; not to be changed."""
     return _build(training_raw, tmp_path_factory.mktemp("training") / "upstream", "1.4.0", "png16")
 
 
 @pytest.fixture(scope="session")
-def exact(training_raw: Path, small_groups: None, tmp_path_factory: pytest.TempPathFactory) -> Read:
+def exact(training_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """By rules exact, with images of 8 bits; not to be changed."""
     return _build(training_raw, tmp_path_factory.mktemp("training") / "exact", "exact", "png8")
 
 
 @pytest.fixture(scope="session")
-def bare(training_raw: Path, small_groups: None, tmp_path_factory: pytest.TempPathFactory) -> Read:
+def bare(training_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """By rules 1.4.0, without images; not to be changed."""
     return _build(training_raw, tmp_path_factory.mktemp("training") / "bare", "1.4.0", "none")

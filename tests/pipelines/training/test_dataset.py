@@ -313,6 +313,7 @@ def test_open_files_are_bounded(upstream: Read, limit: int) -> None:
     before = opened_of(upstream.root)
     dataset = upstream.release.dataset("KiTS23_MaskSize_Task01_Axial_Train", "train", open_files=limit, group_bytes=1)
     assert len({pair["slice_file"] for pair in upstream.pairs(dataset.config)}) > 1
+    gc.collect()
     assert opened_of(upstream.root) == before, "nothing is open before a sample is asked for"
     seen = set()
     for number in np.random.default_rng(0).permutation(len(dataset)):
@@ -320,6 +321,7 @@ def test_open_files_are_bounded(upstream: Read, limit: int) -> None:
         seen.add(opened_of(upstream.root) - before)
     assert max(seen) == limit
     dataset.close()
+    gc.collect()
     assert opened_of(upstream.root) == before
     dataset[0]
     assert opened_of(upstream.root) > before, "it opens them again"
