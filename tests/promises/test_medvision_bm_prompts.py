@@ -31,7 +31,7 @@ from medvision.schemas.rules import RULES
 from medvision.sources.registry import find_dataset
 from medvision.transforms.plans.tasks import plan_tasks
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 CEPH = "Ceph-Biometrics-400"
 DATASETS = ("ACDC", CEPH, "FeTA24", "KiTS23")

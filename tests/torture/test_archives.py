@@ -6,6 +6,8 @@ from torture import archives
 
 from medvision.pipelines.fetch.unpack import guard, run
 
+pytestmark = pytest.mark.heavy
+
 
 def test_every_hostile_archive_is_refused_by_name(tmp_path):
     section = archives.hostile_members(tmp_path)

@@ -1,9 +1,12 @@
 """The short version of the part `fetch`, and that it would notice."""
 
+import pytest
 from fetching import NAME
 from torture import fetch
 
 from medvision.pipelines.fetch import run as run_module
+
+pytestmark = pytest.mark.heavy
 
 
 def test_no_server_gets_anything_wrong_under_its_final_name(tmp_path):

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from torture import privacy
 from torture.canaries import Canaries
+
+pytestmark = pytest.mark.heavy
 
 
 def test_no_secret_comes_out(tmp_path: Path) -> None:

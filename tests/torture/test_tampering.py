@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from torture.tampering import KINDS, Tampering, release_of, try_all
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,6 +22,8 @@ from medvision.sources.registry import TABLES
 from medvision.transforms.patterns import compile_pattern
 from medvision.transforms.select import find_cases
 
+pytestmark = pytest.mark.heavy
+
 FETCHED = [table for table in TABLES if table.origin and table.origin.sources]
 
 

@@ -19,6 +19,8 @@ from medvision.pipelines.training.raw_images import RawImages
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import DATASETS
 
+pytestmark = pytest.mark.heavy
+
 LOOKS: tuple[dict[str, Any], ...] = ({}, {"size": (33, 47), "orientation": "radiological"}, {"pixels": "values"})
 
 
