@@ -10,6 +10,7 @@ import numpy as np
 from medvision.pipelines.survey.headers import read_header
 from medvision.schemas.case import Case
 from medvision.schemas.faults import DataFault
+from medvision.transforms.ranges import check_file
 
 PROCESS_BYTES = 600 << 20
 """A worker with every library loaded and kernels compiled, before its first case (measured: under 400 MB)."""
@@ -38,6 +39,7 @@ def _voxels(fs: fsspec.AbstractFileSystem, path: str, size: int) -> int:
     if fs.isdir(path):
         return size  # a DICOM series: 16 bits a voxel, but it may be compressed
     try:
+        check_file(fs, path)
         with fs.open(path, "rb", block_size=1 << 16) as stream:
             header = read_header(stream, path, size)
     except DataFault:

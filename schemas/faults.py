@@ -17,6 +17,8 @@ REASONS = {
     "no_spacing": "voxel size is made up: {why}",
     "excluded_upstream": "left out by upstream: {why}",
     "duplicate_case": "{count} files match the same case",
+    "bad_name": "a name of the case's files or folders is not Unicode text",
+    "not_a_file": "what stands there is no file: a link that leads nowhere, a folder, a pipe or a device",
     "bad_gzip": "gzip stream is damaged or truncated",
     "trailing_data": "data after the end of the image",
     "bad_header": "header is not valid {format}",
@@ -86,7 +88,10 @@ def _rebuild(stage: str, reason: str, path: str, values: dict[str, object]) -> D
 
 @dataclass(frozen=True, order=True)
 class DeadLetter:
-    """A case, or one image of it, left out of the release. `task` is 0 when the whole case is out."""
+    """A case, or one image of it, left out of the release. `task` is 0 when the whole case is out.
+
+    Bytes of a name that are no Unicode stand escaped in `case_id`, `message` and `path`.
+    """
 
     dataset: str
     case_id: str
@@ -95,6 +100,21 @@ class DeadLetter:
     reason: str
     message: str
     path: str
+
+    def __post_init__(self) -> None:
+        for name in ("case_id", "message", "path"):
+            text = getattr(self, name)
+            if not is_unicode(text):
+                object.__setattr__(self, name, text.encode("utf-8", "backslashreplace").decode())
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a name can be written down: a file system may give bytes that are no text, as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 DEAD_LETTER_SCHEMA = pa.schema(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,15 +44,21 @@ def read_isbi_text(data: bytes) -> dict[int, tuple[float, float]]:
     """
     points: dict[int, tuple[float, float]] = {}
     try:
-        lines = [line for line in data.decode("ascii").splitlines() if line.strip()]
+        lines = [line for line in re.split(r"\r\n|\r|\n", data.decode("ascii")) if line.strip()]
         for number, line in enumerate(lines[:ISBI_POINTS], start=1):
             x_text, y_text = line.split(",")
-            points[number] = (float(x_text), float(y_text))
+            points[number] = (_decimal(x_text), _decimal(y_text))
     except (UnicodeDecodeError, ValueError) as error:
         raise DataFault("landmarks", "bad_landmarks", expected="19 lines of x,y") from error
     if len(points) < ISBI_POINTS or not all(math.isfinite(value) for point in points.values() for value in point):
         raise DataFault("landmarks", "bad_landmarks", expected="19 lines of x,y")
     return points
+
+
+def _decimal(text: str) -> float:
+    if "_" in text:  # Python's own way of writing numbers, no publisher's
+        raise ValueError(f"not a number: {text[:40]!r}")
+    return float(text)
 
 
 def film_points(source: str, pixels: Mapping[int, tuple[float, float]], height: int, spacing_mm: float) -> PointSet:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from medvision.schemas.case import Case, CaseImage, SourceFile
 from medvision.schemas.dataset import Dataset, Task
-from medvision.schemas.faults import DataFault, DeadLetter
+from medvision.schemas.faults import DataFault, DeadLetter, is_unicode
 from medvision.transforms.folders import add_folders
 from medvision.transforms.match_landmarks import match_landmarks
 from medvision.transforms.patterns import compile_pattern
@@ -59,6 +59,8 @@ def match_cases(dataset: Dataset, files: Iterable[SourceFile]) -> Matched:
         found, dead_of_task = match_landmarks(dataset, landmark_task, visible, preferred)
         cases += found
         letters += dead_of_task
+    letters += [_bad_name(case) for case in cases if not _is_writable(case)]
+    cases = [case for case in cases if _is_writable(case)]
     letters += [letter for _, letter in sorted(orphans)]  # groups that match the same masks: the one that fits best
     dead: dict[tuple[str, int, str], DeadLetter] = {}
     for letter in letters:
@@ -196,6 +198,17 @@ class _Group:
 
     def _letter(self, case_id: str, task: int, fault: DataFault, path: str) -> DeadLetter:
         return DeadLetter(self.dataset.name, case_id, task, fault.stage, fault.reason, fault.message, path)
+
+
+def _is_writable(case: Case) -> bool:
+    """Whether all its paths are Unicode text."""
+    return is_unicode("".join(file.path for file in case.files))
+
+
+def _bad_name(case: Case) -> DeadLetter:
+    """Its paths could stand in no column, and another name in their place would find no file."""
+    fault, path = DataFault("match", "bad_name"), min(file.path for file in case.files if not is_unicode(file.path))
+    return DeadLetter(case.dataset, case.case_id, 0, fault.stage, fault.reason, fault.message, path)
 
 
 def _path(file: SourceFile) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import stat
+from pathlib import Path
 from typing import cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from medvision.schemas.faults import DataFault
 from medvision.transforms.retries import CutShort, asking
 
 PART_BYTES = 1 << 25
@@ -89,10 +93,35 @@ class RangeReader(io.RawIOBase):
 def open_forward(
     fs: fsspec.AbstractFileSystem, path: str, size: int | None = None, part_bytes: int = PART_BYTES
 ) -> io.RawIOBase:
-    """A file to be read forward: through the file system's own buffer on a local disk, by RangeReader elsewhere."""
+    """A file to be read forward: through the file system's own buffer on a local disk, by RangeReader elsewhere.
+
+    Raises:
+        DataFault: not_a_file.
+    """
+    check_file(fs, path)
     if isinstance(fs, LocalFileSystem):
         return cast(io.RawIOBase, fs.open(path, "rb"))
     return RangeReader(fs, path, size, part_bytes)
+
+
+def check_file(fs: fsspec.AbstractFileSystem, path: str) -> None:
+    """Refuse what a local disk lists and is no file: who opens a named pipe waits for ever.
+
+    Raises:
+        DataFault: not_a_file, also for a link that leads nowhere.
+        FileNotFoundError: Nothing stands there.
+    """
+    if not isinstance(fs, LocalFileSystem):
+        return
+    place = Path(path)
+    try:
+        mode = place.stat().st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and place.is_symlink():
+            raise DataFault("read", "not_a_file") from error
+        raise
+    if not stat.S_ISREG(mode):
+        raise DataFault("read", "not_a_file")
 
 
 def read_all(fs: fsspec.AbstractFileSystem, path: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -20,7 +21,8 @@ INFLATE_CHUNK = 1 << 18
 """Inflated bytes that pass at a time: they stay in the cache until they are copied or looked at."""
 MAX_TRAILING = 1 << 26
 """Bytes after the voxels that are read (to check the CRC) before the file is refused."""
-DAMAGE: tuple[type[Exception], ...] = (gzip.BadGzipFile, EOFError, cast(type[Exception], isal_zlib.error))
+ZLIB_ERROR = cast(type[Exception], isal_zlib.error)
+DAMAGE: tuple[type[Exception], ...] = (gzip.BadGzipFile, EOFError, ZLIB_ERROR)
 """What a damaged gzip stream raises. BadGzipFile derives from OSError, the mark of an environment fault."""
 DEFLATE_LIMIT = 1032
 """No deflate stream expands further than this factor."""
@@ -129,3 +131,42 @@ class Inflating:
             return cast(bytes, self.stream.read(count))
         except DAMAGE as error:
             raise DataFault("read", "bad_gzip") from error
+
+
+class Unpacking(Inflating):
+    """The same for the packings of other formats: "raw", "gzip", or one "zlib" or "bzip2" stream to the file's end."""
+
+    def __init__(self, stream: BinaryIO, packing: str) -> None:
+        super().__init__(stream, packing == "gzip")
+        if packing in ("zlib", "bzip2"):
+            self.stream = _OneStream(stream, packing)
+
+
+class _OneStream:
+    """A zlib or bzip2 stream, read forward. Raises DataFault bad_voxels and trailing_data."""
+
+    def __init__(self, stream: BinaryIO, packing: str) -> None:
+        self.packed, self.packing = stream, packing
+        self.unpacker: Any = isal_zlib.decompressobj() if packing == "zlib" else bz2.BZ2Decompressor()
+        self.waiting = b""
+
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes, none at the end, where the checksum was found to be right."""
+        while not self.unpacker.eof:
+            fresh = b"" if self.waiting or not self._wants_more() else self.packed.read(INFLATE_CHUNK)
+            try:
+                part = self.unpacker.decompress(self.waiting or fresh, count)
+            except (ZLIB_ERROR, OSError) as error:  # bz2 calls damage an OSError
+                raise DataFault("read", "bad_voxels", format=self.packing) from error
+            ended = not (self.waiting or fresh)
+            self.waiting = b"" if self.packing == "bzip2" else self.unpacker.unconsumed_tail
+            if part:
+                return bytes(part)
+            if ended and not self.unpacker.eof:
+                raise DataFault("read", "bad_voxels", format=self.packing)
+        if self.unpacker.unused_data or self.packed.read(1):
+            raise DataFault("read", "trailing_data")
+        return b""
+
+    def _wants_more(self) -> bool:
+        return bool(getattr(self.unpacker, "needs_input", True))

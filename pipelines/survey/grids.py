@@ -15,6 +15,7 @@ from medvision.schemas.faults import DataFault
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.volume import Grid, RawVolume
 from medvision.transforms.geometry import affine_of_axes, grid_distance_mm, grid_flags, to_ras
+from medvision.transforms.ranges import check_file
 
 FLAG_MEANINGS = {
     "spacing_conflict": "the header's voxel sizes and the affine disagree by over 0.1 %",
@@ -88,6 +89,7 @@ class GridCheck:
     ) -> Header | None:
         name, film_mm = self.dataset.name, landmarks.spacing_mm if landmarks else 0.0
         try:
+            check_file(self.fs, f"{self.folder}/{file.path}")
             with self.fs.open(f"{self.folder}/{file.path}", "rb") as stream:
                 header = read_header(stream, file.path, file.size, member, film_mm)
         except DataFault as fault:

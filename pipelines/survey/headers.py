@@ -10,15 +10,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from medvision.schemas.faults import DataFault
+from medvision.transforms.readers.film import film_size
 from medvision.transforms.readers.hdf5 import AFFINE as HDF5_AFFINE
 from medvision.transforms.readers.hdf5 import SPACING_MM as HDF5_SPACING_MM
-from medvision.transforms.readers.itk import LPS_TO_RAS
-from medvision.transforms.readers.itk_header import META_HEADER_BYTES, meta_data_file, meta_fields
+from medvision.transforms.readers.meta_header import META_HEADER_BYTES, meta_data_file, parse_meta
 from medvision.transforms.readers.nifti import NiftiFile
 from medvision.transforms.streams import DEFLATE_LIMIT
 
 HDF5_DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError)
-FILM_DAMAGE = (OSError, ValueError, SyntaxError, EOFError)
+FILM_BYTES = 1 << 10
+"""More than the headers of a film."""
 
 
 @dataclass(frozen=True)
@@ -73,32 +74,9 @@ def _meta(stream: BinaryIO, detached: bool) -> Header:
     start = stream.read(META_HEADER_BYTES)
     if meta_data_file(start) and not detached:
         raise DataFault("read", "external_file")
-    fields, _ = meta_fields(start)
-    try:
-        shape = tuple(int(part) for part in fields["dimsize"].split())
-        count = len(shape)
-        spacing = _numbers(fields, ("elementspacing", "elementsize"), [1.0] * count)
-        origin = _numbers(fields, ("offset", "position", "origin"), [0.0] * count)
-        turn = _numbers(fields, ("transformmatrix", "rotation", "orientation"), np.eye(count).ravel().tolist())
-        directions = np.array(turn).reshape(count, count).T  # the field lists one axis after the other
-        channels = int(fields.get("elementnumberofchannels", "1"))
-    except (KeyError, ValueError) as error:
-        raise DataFault("read", "bad_header", format="MetaImage") from error
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if channels > 1:
-        shape = (*shape, channels)
-    if len(shape) not in (3, 4) or count < 3 or min(shape) < 1 or min(len(spacing), len(origin)) < 3:
-        raise DataFault("read", "bad_dims", dims=list(shape))
-    affine = np.eye(4)
-    affine[:3, :3] = directions[:3, :3] * np.array(spacing[:3])
-    affine[:3, 3] = origin[:3]
-    return Header(shape, LPS_TO_RAS @ affine, (spacing[0], spacing[1], spacing[2]))
-
-
-def _numbers(fields: dict[str, str], keys: tuple[str, ...], usual: list[float]) -> list[float]:
-    text = next((fields[key] for key in keys if key in fields), "")
-    return [float(part) for part in text.split()] or usual
+    header, _ = parse_meta(start)
+    shape = header.place(np.broadcast_to(np.uint8(0), header.shape)).shape
+    return Header(shape, header.affine, header.zooms_mm)
 
 
 def _hdf5(stream: BinaryIO, member: str) -> Header:
@@ -120,11 +98,5 @@ def _hdf5(stream: BinaryIO, member: str) -> Header:
 
 
 def _film(stream: BinaryIO, pixel_mm: float) -> Header:
-    from PIL import Image
-
-    try:
-        with Image.open(stream, formats=("BMP",)) as film:
-            width, height = film.size
-    except (*FILM_DAMAGE, Image.DecompressionBombError) as error:
-        raise DataFault("read", "bad_header", format="BMP") from error
+    width, height, _, _ = film_size(stream.read(FILM_BYTES))
     return Header((1, width, height), np.diag([pixel_mm] * 3 + [1.0]), (pixel_mm, pixel_mm, pixel_mm))

@@ -1,17 +1,21 @@
 """`medvision check`: clean data is called clean, and each planted problem is found under its code."""
 
+import errno
 import gzip
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import miniature
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from fsspec.implementations.local import LocalFileSystem
 
 from medvision.pipelines.check import Check, check_raw
 from medvision.pipelines.main import main
@@ -22,6 +26,7 @@ from medvision.schemas.case import SourceFile
 from medvision.schemas.faults import DataFault
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import DATASETS
+from medvision.transforms.ranges import check_file
 from medvision.transforms.read import CaseReader
 from medvision.transforms.readers.opened import Opened
 from medvision.transforms.readers.registry import find_reader
@@ -250,12 +255,33 @@ def test_a_header_that_promises_more_than_the_file_can_hold(raw: Path) -> None:
     only(raw, "dims_exceed_file", "error")
 
 
-def test_a_file_that_the_system_does_not_give(raw: Path) -> None:
-    (raw / IMAGE).unlink()
-    (raw / IMAGE).symlink_to("nowhere")
+def test_a_file_that_the_system_does_not_give(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening = LocalFileSystem.open
+
+    def failing(self: LocalFileSystem, path: str, *args: Any, **options: Any) -> Any:
+        if path.endswith(IMAGE):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return opening(self, path, *args, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "open", failing)
     findings = check(raw).findings
     assert {f.code for f in findings if f.severity == "error"} == {"unreadable"}
     assert str(raw) not in check(raw).to_json()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("nowhere"), os.mkfifo, Path.mkdir])
+def test_what_is_no_file(raw: Path, make: Callable[[Path], None]) -> None:
+    (raw / IMAGE).unlink()
+    make(raw / IMAGE)
+    if (raw / IMAGE).is_dir():
+        assert "image_missing" in {f.code for f in check(raw).findings}
+    else:
+        only(raw, "not_a_file", "error")
+
+
+def test_a_file_that_the_system_does_not_give_any_more(raw: Path) -> None:
+    with pytest.raises(FileNotFoundError):  # it was listed: the disk's fault, not the data's
+        check_file(LocalFileSystem(), str(raw / "never there"))
 
 
 def test_the_files_of_another_dataset(raw: Path) -> None:
@@ -358,15 +384,21 @@ def test_an_oblique_metaimage_header(tmp_path: Path) -> None:
     np.testing.assert_allclose(header.affine, whole.affine, atol=1e-9)
 
 
+META = (
+    b"NDims = 3\nDimSize = %s\n%sElementSpacing = 1 1 1\nBinaryData = True\nElementType = MET_UCHAR\n"
+    b"ElementDataFile = LOCAL\n"
+)
+
+
 @pytest.mark.parametrize(
     ("path", "content", "reason"),
     [
         ("a.mha", b"no header", "bad_header"),
         ("a.mha", b"DimSize = x 1 1\nElementDataFile = LOCAL\n", "bad_header"),
-        ("a.mha", b"DimSize = 0 1 1\nElementDataFile = LOCAL\n", "bad_dims"),
-        ("a.mha", b"DimSize = 2 2 2\nTransformMatrix = 1 0\nElementDataFile = LOCAL\n", "bad_header"),
-        ("a.mha", b"DimSize = 2 2 2\nElementDataFile = ../other.raw\n", "external_file"),
-        ("a.mha", b"DimSize = 99999 99999 99999\nElementDataFile = LOCAL\n", "dims_exceed_file"),
+        ("a.mha", META % (b"0 1 1", b""), "bad_dims"),
+        ("a.mha", META % (b"2 2 2", b"TransformMatrix = 1 0\n"), "bad_header"),
+        ("a.mha", META.replace(b"LOCAL", b"../other.raw") % (b"2 2 2", b""), "external_file"),
+        ("a.mha", META % (b"99999 99999 99999", b""), "dims_exceed_file"),
         ("a.h5", b"no HDF5", "bad_header"),
         ("a.bmp", b"no film", "bad_header"),
         ("a.nii", b"no volume", "bad_header"),

@@ -18,6 +18,8 @@ from rich.table import Table
 from torture.report import Section
 
 PARTS: dict[str, str] = {
+    "mutants": "torture.mutants",
+    "dicom": "torture.dicom",
     "archives": "torture.archives",
     "fetch": "torture.fetch",
     "privacy": "torture.privacy",

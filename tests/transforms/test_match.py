@@ -4,18 +4,21 @@ import random
 from dataclasses import replace
 
 import fsspec
+import pyarrow as pa
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 from miniature import write_bytes
 
 from medvision.schemas.case import SourceFile
 from medvision.schemas.dataset import Dataset, Task
+from medvision.schemas.faults import DEAD_LETTER_SCHEMA
 from medvision.sources.acdc import ACDC
 from medvision.sources.kits23 import KITS23
 from medvision.sources.msd import MSD
 from medvision.sources.totalsegmentator import CT_CLASSES, MR_CLASSES, TOTALSEGMENTATOR
 from medvision.transforms.listing import list_sources
 from medvision.transforms.match import Matched, match_cases
+from medvision.transforms.write import dead_letter_rows
 
 CT_FOLDER, MR_FOLDER = "Totalsegmentator_dataset_v201", "TotalsegmentatorMRI_dataset_v200"
 
@@ -333,3 +336,16 @@ class Listing:
 )
 def test_the_strongest_change_mark_is_taken(info, stamp):
     assert list_sources(Listing(**info), "gs://bucket/raw/") == [SourceFile("a.nii.gz", 3, stamp)]  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_no_unicode_is_a_dead_letter_that_can_be_written_down(tmp_path):
+    folder = b"m\xff".decode("utf-8", "surrogateescape")
+    for path in (*kits("case_00001"), *kits("case_00002", f"{folder}/"), f"{folder}/case_00003/imaging.nii.gz"):
+        write_bytes(tmp_path / path, b"x")
+    matched = match_cases(KITS23, list_sources(LocalFileSystem(), str(tmp_path)))
+    assert case_ids(matched) == ["case_00001"]
+    assert sorted(letters(matched)) == [
+        ("case_00002", 0, "bad_name", r"m\udcff/case_00002/imaging.nii.gz"),
+        ("case_00003", 0, "mask_missing", r"m\udcff/case_00003/imaging.nii.gz"),
+    ]
+    pa.Table.from_pylist(dead_letter_rows(matched.dead_letters), DEAD_LETTER_SCHEMA)

@@ -109,6 +109,10 @@ def _slice(dataset: Any) -> Slice:
     check_pixels(dataset, MAX_VOXEL_BYTES)
     rescale = (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     with damage_is("bad_header", format="DICOM"):
+        if not str(dataset.PhotometricInterpretation).startswith("MONOCHROME"):
+            raise DataFault("read", "dicom_unsupported", kind="colour image")
+        if int(dataset.BitsAllocated) < 8:
+            raise DataFault("read", "dicom_unsupported", kind="image of single bits")
         shape = (int(dataset.Columns), int(dataset.Rows))
         slope, intercept = (float(dataset.get(name, usual)) for name, usual in rescale)
         series = str(dataset.get("SeriesInstanceUID", ""))

@@ -22,9 +22,10 @@ SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 PREAMBLE_BYTES = 128
-META_BYTES = 1 << 16
 CODESTREAM_START = b"\xff\x4f\xff\x51"
 """SOC and SIZ markers of JPEG 2000."""
+ONE_CHANNEL = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+"""Photometric interpretations of one sample a pixel; a label map may have a palette."""
 ELEMENTS = (
     *("SOPClassUID", "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
     *("SpacingBetweenSlices", "SliceThickness", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
@@ -67,8 +68,9 @@ def parse_dicom(content: bytes) -> Any:
     from pydicom.filereader import read_dataset
 
     with damage_is("bad_header", format="DICOM"):
-        start = io.BytesIO(content[PREAMBLE_BYTES + 4 : META_BYTES])
-        meta = read_dataset(start, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+        start = io.BytesIO(content)
+        start.seek(PREAMBLE_BYTES + 4)
+        meta = read_dataset(start, False, True, stop_when=lambda tag, vr, length: tag.group != 2)  # to its end
         if meta.get("TransferSyntaxUID") == DEFLATED:  # pydicom would inflate it without a bound
             raise DataFault("read", "unsupported_encoding", encoding="a deflated data set")
         dataset = pydicom.dcmread(io.BytesIO(content), specific_tags=list(ELEMENTS))
@@ -113,21 +115,30 @@ def check_pixels(dataset: Any, max_bytes: int) -> None:
     from pydicom.pixels.decoders.base import get_decoder
 
     with damage_is("bad_header", format="DICOM"):
-        if int(dataset.get("SamplesPerPixel") or 1) != 1:
+        if int(dataset.SamplesPerPixel) != 1 or str(dataset.PhotometricInterpretation) not in ONE_CHANNEL:
             raise DataFault("read", "dicom_unsupported", kind="colour image")
+        if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+            raise DataFault("read", "dicom_unsupported", kind="image of several pixel elements")
         if "ModalityLUTSequence" in dataset:
             raise DataFault("read", "dicom_unsupported", kind="image with a modality lookup table")
+        allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+        if not 1 <= stored <= allocated or int(dataset.PixelRepresentation) not in (0, 1):
+            raise DataFault("read", "bad_header", format="DICOM")
         rows, columns, frames = int(dataset.Rows), int(dataset.Columns), int(dataset.get("NumberOfFrames") or 1)
         if min(rows, columns, frames) < 1:
             raise DataFault("read", "bad_dims", dims=[columns, rows, frames])
-        expected = -(-rows * columns * frames * int(dataset.BitsAllocated) // 8)
-        if rows * columns * frames * max(1, int(dataset.BitsAllocated) // 8) > max_bytes:
+        expected = -(-rows * columns * frames * allocated // 8)
+        if rows * columns * frames * max(1, allocated // 8) > max_bytes:
             raise DataFault("read", "volume_too_large", bytes=expected, limit=max_bytes)
         syntax = dataset.file_meta.TransferSyntaxUID
+        if dataset["PixelData"].is_undefined_length and not syntax.is_compressed:
+            raise DataFault("read", "bad_voxels", format="DICOM")  # packed, whatever the transfer syntax says
         if not syntax.is_compressed:
             got = len(dataset.PixelData or b"")
             if got < expected:
                 raise DataFault("read", "truncated", got=got, expected=expected)
+            if got * frames >= expected * (frames + 1):  # more frames than are stated: whose they are is not
+                raise DataFault("read", "bad_voxels", format="DICOM")
         elif syntax.is_private or not get_decoder(syntax).is_available:
             raise DataFault("read", "unsupported_encoding", encoding=syntax.name if syntax.type else "unknown")
         else:

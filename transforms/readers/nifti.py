@@ -18,6 +18,8 @@ from medvision.transforms.streams import DEFLATE_LIMIT, Inflating
 HEADER_BYTES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 MAX_VOXEL_BYTES = 16 << 30
 MAX_VOXEL_OFFSET = 1 << 26
+EXTENDER_BYTES = 4
+"""Between a single file's header and its voxels at least: they say whether extensions follow."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _dtype(header: Any) -> np.dtype:
 
 def _skip_to_voxels(source: Inflating, header: Any, consumed: int) -> None:
     offset = float(header["vox_offset"])
-    if not consumed <= offset <= MAX_VOXEL_OFFSET or offset != int(offset):
+    if not consumed + EXTENDER_BYTES <= offset <= MAX_VOXEL_OFFSET or offset != int(offset):
         raise DataFault("read", "bad_header", format="single-file NIfTI")
     if source.skip(int(offset) - consumed) != int(offset) - consumed:
         raise DataFault("read", "bad_header", format="single-file NIfTI")
@@ -158,7 +160,9 @@ def _scaling(header: Any) -> tuple[float, float]:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if not np.isfinite(slope) or slope == 0.0:
         return 1.0, 0.0
-    return slope, intercept if np.isfinite(intercept) else 0.0
+    if not np.isfinite(intercept):
+        raise DataFault("read", "bad_header", format="single-file NIfTI")
+    return slope, intercept
 
 
 def _affine(header: Any) -> np.ndarray:

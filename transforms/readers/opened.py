@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from medvision.schemas.case import SourceFile
 from medvision.schemas.faults import DataFault
-from medvision.transforms.ranges import is_file, open_forward
-from medvision.transforms.readers.itk_header import META_HEADER_BYTES, meta_data_file
+from medvision.transforms.ranges import check_file, is_file, open_forward
+from medvision.transforms.readers.meta_header import META_HEADER_BYTES, meta_data_file
 from medvision.transforms.retries import asking
 from medvision.transforms.streams import CHUNK, open_hashed, read_bounded, sha256_of
 
@@ -68,23 +69,42 @@ class Opened:
         with open_forward(self.fs, path, size, part_bytes=START_BYTES) as raw:
             yield cast(BinaryIO, raw)
 
+    def data_file(self) -> str:
+        """Path of the file that holds the voxels of a .mhd header, "" where they follow it.
+
+        Raises:
+            DataFault: external_file, data_file_missing, bad_header.
+        """
+        return next(iter(data_files(self.fs, self.root, self.source.path, strict=True)), "")
+
+    @contextmanager
+    def part(self, path: str) -> Iterator[tuple[BinaryIO, int]]:
+        """Bytes of another file of the source, forward only, and how many they are."""
+        place = f"{self.root}/{path}"
+        found = asking(self.fs, f"look at {self.fs.unstrip_protocol(place)}", lambda: self.fs.info(place))
+        size = int(found.get("size") or 0)
+        with open_hashed(self.fs, place, size) as (stream, hasher):
+            try:
+                yield stream, size
+            finally:
+                self._parts[path] = hasher.finish()
+
     @contextmanager
     def local_copy(self) -> Iterator[Path]:
         """A path that a library can open: the file itself if it is local, else a temporary copy of bounded size.
 
         Raises:
-            DataFault: volume_too_large, or external_file and data_file_missing of a header with its data elsewhere.
+            DataFault: not_a_file, volume_too_large.
         """
+        check_file(self.fs, f"{self.root}/{self.source.path}")
         if self.source.size > MAX_SOURCE_BYTES:
             raise DataFault("read", "volume_too_large", bytes=self.source.size, limit=MAX_SOURCE_BYTES)
-        paths = [self.source.path, *data_files(self.fs, self.root, self.source.path, strict=True)]
         if isinstance(self.fs, LocalFileSystem):
             self.digest()
             yield Path(self.root) / self.source.path
             return
         with tempfile.TemporaryDirectory(prefix="medvision-") as folder:
-            for path in paths:
-                self._copy(path, Path(folder) / path)
+            self._copy(self.source.path, Path(folder) / self.source.path)
             self.digest()
             yield Path(folder) / self.source.path
 
@@ -93,9 +113,13 @@ class Opened:
         return folder_files(self.fs, self.root, self.source.path)
 
     def read_file(self, path: str) -> bytes:
-        """Content of one file of the folder."""
-        with open_forward(self.fs, f"{self.root}/{path}") as raw:
-            content = read_bounded(cast(BinaryIO, raw), MAX_SOURCE_BYTES)
+        """Content of one file of the folder. A DataFault names it."""
+        try:
+            with open_forward(self.fs, f"{self.root}/{path}") as raw:
+                content = read_bounded(cast(BinaryIO, raw), MAX_SOURCE_BYTES)
+        except DataFault as fault:
+            fault.path = path
+            raise
         self._parts[path] = hashlib.sha256(content).hexdigest()
         return content
 
@@ -121,15 +145,23 @@ def source_sha256(fs: fsspec.AbstractFileSystem, root: str, path: str, known: di
     """Hex sha256 of a source by its path below `root`.
 
     A file: of its bytes. A folder, or a header with its data file: of the sorted [name, sha256] pairs as JSON, with
-    names relative to the folder of `path`. `known` holds the sha256 of files that were read before.
+    names relative to the folder of `path`. `known` holds the sha256 of files that were read before. What is no file
+    has "".
     """
     parts = folder_files(fs, root, path) if path.endswith("/") else [path, *data_files(fs, root, path)]
-    hashes = {part: (known or {}).get(part) or sha256_of(fs, f"{root}/{part}") for part in parts}
+    hashes = {part: (known or {}).get(part) or _sha256_of_file(fs, f"{root}/{part}") for part in parts}
     if not path.endswith("/") and len(parts) == 1:
         return hashes[path]
     base = posixpath.dirname(path) or "."
     named = sorted((posixpath.relpath(part, base), digest) for part, digest in hashes.items())
     return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def _sha256_of_file(fs: fsspec.AbstractFileSystem, path: str) -> str:
+    try:
+        return sha256_of(fs, path)
+    except DataFault:
+        return ""
 
 
 def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool = False) -> list[str]:
@@ -139,9 +171,9 @@ def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool
     """
     if not path.lower().endswith(".mhd"):
         return []
-    with open_forward(fs, f"{root}/{path}", part_bytes=META_HEADER_BYTES) as raw:
-        start = raw.read(META_HEADER_BYTES) or b""
     try:
+        with open_forward(fs, f"{root}/{path}", part_bytes=META_HEADER_BYTES) as raw:
+            start = raw.read(META_HEADER_BYTES) or b""
         name = meta_data_file(start)
         if not name:
             return []
@@ -158,10 +190,13 @@ def data_files(fs: fsspec.AbstractFileSystem, root: str, path: str, strict: bool
 
 
 def folder_files(fs: fsspec.AbstractFileSystem, root: str, folder: str) -> list[str]:
-    """Paths below `root` of the files directly in `folder` (which ends in "/"), sorted, without resource forks."""
+    """Paths below `root` of what stands directly in `folder` (which ends in "/") and is no folder, sorted.
+
+    Resource forks are left out; links that lead nowhere are not, since what they stood for is missing.
+    """
     place, local = f"{root}/{folder}".rstrip("/"), isinstance(fs, LocalFileSystem)
     entries = asking(fs, f"list {fs.unstrip_protocol(place)}", lambda: fs.ls(place, detail=True))
-    listed = [e for e in entries if e["type"] == "file" or (local and fs.isfile(e["name"]))]  # links to files too
+    listed = [e for e in entries if e["type"] == "file" or (local and not Path(e["name"]).is_dir())]
     names = [posixpath.basename(str(entry["name"]).rstrip("/")) for entry in listed]
     return sorted(folder + name for name in names if name and not is_junk(folder + name))
 
@@ -176,5 +211,5 @@ def _leads_out(fs: fsspec.AbstractFileSystem, root: str, path: str) -> bool:
     """Whether a link on a local disk leads out of `root`."""
     if not isinstance(fs, LocalFileSystem):
         return False
-    top = Path(root).resolve()
-    return not (top / path).resolve().is_relative_to(top)
+    top = os.path.realpath(root)
+    return not Path(os.path.realpath(f"{top}/{path}")).is_relative_to(top)  # Path.resolve raises at a loop of links

@@ -1,6 +1,8 @@
 """DICOM series: slices in order of position whatever their names say, and a fault of its own for each wrong stack."""
 
+import os
 import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ from hypothesis import strategies as st
 from miniature import write_bytes
 from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
-from raw_sources import FLAT, OTHER_SERIES, fault_of, opened, read, read_ras, reason_of, slice_dataset
+from raw_sources import FLAT, LOCAL, OTHER_SERIES, fault_of, opened, read, read_ras, reason_of, slice_dataset
 from raw_sources import write_dicom as write
 
+from medvision.schemas.case import SourceFile
 from medvision.schemas.faults import DataFault
 from medvision.transforms.geometry import grid_distance_mm
 from medvision.transforms.readers.dicom import read_dicom
+from medvision.transforms.readers.opened import Opened
 
 ROWS, COLUMNS, SLICES = 5, 4, 6
 NOISE = np.random.default_rng(0).integers(-500, 500, (SLICES, ROWS, COLUMNS)).astype("<i2")
@@ -208,7 +212,17 @@ def test_two_series_in_one_folder(tmp_path: Path) -> None:
         ({"Rows": 0}, "bad_dims"),
         ({"Rows": 60_000, "Columns": 60_000}, "truncated"),
         ({"PixelData": bytes(2 * ROWS * COLUMNS - 2)}, "truncated"),
-        ({"BitsAllocated": 12}, "bad_voxels"),
+        ({"PixelData": bytes(4 * ROWS * COLUMNS)}, "bad_voxels"),
+        ({"BitsAllocated": 12}, "bad_header"),
+        ({"BitsAllocated": 12, "BitsStored": 12}, "bad_voxels"),
+        ({"BitsAllocated": 1, "BitsStored": 1, "PixelData": bytes(4)}, "dicom_unsupported"),
+        ({"BitsStored": 0}, "bad_header"),
+        ({"PixelRepresentation": 2}, "bad_header"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "dicom_unsupported"),
+        ({"PhotometricInterpretation": "RGB"}, "dicom_unsupported"),
+        ({"PhotometricInterpretation": None}, "dicom_unsupported"),
+        ({"SamplesPerPixel": 0}, "dicom_unsupported"),
+        ({"FloatPixelData": bytes(4 * ROWS * COLUMNS)}, "dicom_unsupported"),
     ],
 )
 def test_a_slice_unlike_the_others(tmp_path: Path, elements: dict[str, Any], expected: str) -> None:
@@ -283,6 +297,48 @@ def test_packings_without_a_decoder_are_named(tmp_path: Path) -> None:
     part.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     write(tmp_path / "b.dcm", part)
     assert reason_of(tmp_path, "b.dcm") == "unsupported_encoding"
+
+
+def test_packed_pixels_said_to_be_plain_are_a_fault(tmp_path: Path) -> None:
+    part = series(pixels=NOISE[:1])[0]
+    content = write(tmp_path / "a.dcm", part).read_bytes()
+    start = content.index(b"\xe0\x7f\x10\x00OW\0\0")
+    write_bytes(tmp_path / "a.dcm", content[: start + 8] + b"\xff\xff\xff\xff" + content[start + 12 :])
+    assert reason_of(tmp_path, "a.dcm") == "bad_header"
+    items = pydicom.encaps.encapsulate([part.PixelData])
+    end = b"\xfe\xff\xdd\xe0\0\0\0\0"
+    write_bytes(tmp_path / "a.dcm", content[: start + 8] + b"\xff\xff\xff\xff" + items + end)
+    assert reason_of(tmp_path, "a.dcm") == "bad_voxels"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_slice_that_is_no_file_is_not_passed_over(tmp_path: Path, kind: str) -> None:
+    """It would be a series with one slice fewer."""
+    write_series(tmp_path, series())
+    last = tmp_path / "series/005.dcm"
+    last.unlink()
+    last.symlink_to("nowhere") if kind == "link" else os.mkfifo(last)
+    fault = Opened(LOCAL, str(tmp_path), SourceFile("series/", 1, ""))
+    with pytest.raises(DataFault) as caught:
+        read_dicom(fault)
+    assert (caught.value.reason, caught.value.path) == ("not_a_file", "series/005.dcm")
+
+
+def test_a_deflated_bomb_behind_a_long_file_meta_is_not_inflated(tmp_path: Path) -> None:
+    part = series()[0]
+    part.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    content = write(tmp_path / "a.dcm", part).read_bytes()
+    start = content.index(b"\x02\x00\x10\x00UI")
+    filler = b"\x02\x00\x02\x01OB\0\0" + (1 << 20).to_bytes(4, "little") + bytes(1 << 20)
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = squeeze.compress(bytes(200 << 20)) + squeeze.flush()
+    write_bytes(tmp_path / "a.dcm", content[:start] + filler + content[start:] + bomb)
+    tracemalloc.start()
+    try:
+        assert reason_of(tmp_path, "a.dcm") == "unsupported_encoding"
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.realdata

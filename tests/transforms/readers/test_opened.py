@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import fsspec
@@ -13,6 +14,7 @@ from raw_sources import LOCAL, opened
 from medvision.schemas.case import SourceFile
 from medvision.schemas.faults import DataFault
 from medvision.transforms.readers.opened import Opened, folder_files, source_sha256
+from medvision.transforms.readers.registry import find_reader
 
 HEADER = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = %s\n"
 
@@ -51,13 +53,18 @@ def test_a_remote_file_is_copied_hashed_and_the_copy_removed() -> None:
     assert not path.exists()
 
 
-def test_a_remote_header_is_copied_with_its_data_file() -> None:
+def test_a_remote_header_is_read_with_its_data_file() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe("/pair/heads/scan.mhd", HEADER % b"../voxels/scan.raw")
     memory.pipe("/pair/voxels/scan.raw", b"01234567")
     source = Opened(memory, "/pair", SourceFile("heads/scan.mhd", 100, ""))
-    with source.local_copy() as path:
-        assert (path.parent / "../voxels/scan.raw").resolve().read_bytes() == b"01234567"
+    assert source.data_file() == "voxels/scan.raw"
+    with source.part("voxels/scan.raw") as (stream, size):
+        assert (stream.read(3), size) == (b"012", 8)
+    memory.pipe("/pair/voxels/scan.raw", b"changed since")  # hashed as it was read
+    assert source._parts == {"voxels/scan.raw": sha(b"01234567")}
+    source.digest()
+    memory.pipe("/pair/voxels/scan.raw", b"01234567")
     names = [["../voxels/scan.raw", sha(b"01234567")], ["scan.mhd", sha(HEADER % b"../voxels/scan.raw")]]
     assert source.sha256 == sha(json.dumps(names).encode()) == source_sha256(memory, "/pair", "heads/scan.mhd")
 
@@ -72,6 +79,8 @@ def test_a_remote_header_is_copied_with_its_data_file() -> None:
         (b"scan_%03d.raw 1 3 1", "external_file"),
         (b"", "external_file"),
         (b"none.raw", "data_file_missing"),
+        (b"loop.raw", "data_file_missing"),
+        (b"a\0.raw", "external_file"),
         (b"..", "data_file_missing"),
     ],
 )
@@ -79,19 +88,38 @@ def test_a_data_file_is_one_file_below_the_root(tmp_path: Path, name: bytes, rea
     write_bytes(tmp_path / "secret.raw", b"01234567")
     write_bytes(tmp_path / "set/a/scan.mhd", HEADER % name)
     (tmp_path / "set/a/linked.raw").symlink_to(tmp_path / "secret.raw")
+    (tmp_path / "set/a/loop.raw").symlink_to("loop.raw")
     source = opened(tmp_path / "set", "a/scan.mhd")
-    with pytest.raises(DataFault) as caught, source.local_copy():
-        pass
+    with pytest.raises(DataFault) as caught:
+        source.data_file()
     assert caught.value.reason == reason
     assert source.digest() == sha(HEADER % name)  # the record of a bad case still names what it saw
 
 
 def test_links_to_files_are_files_of_a_folder(tmp_path: Path) -> None:
-    """Users keep raw trees as links; a link to nothing and a pipe are no files."""
+    """Users keep raw trees as links. A link to nothing stands for a file that is missing: it is not passed over."""
     (tmp_path / "far").write_bytes(b"slice")
     folder = tmp_path / "set/series"
     folder.mkdir(parents=True)
     (folder / "1").symlink_to(tmp_path / "far")
     (folder / "2").symlink_to(tmp_path / "gone")
     os.mkfifo(folder / "3")
-    assert folder_files(LOCAL, str(tmp_path / "set"), "series/") == ["series/1"]
+    (folder / "4").symlink_to(tmp_path)
+    assert folder_files(LOCAL, str(tmp_path / "set"), "series/") == ["series/1", "series/2", "series/3"]
+    source = opened(tmp_path / "set", "series/1")
+    assert source.read_file("series/1") == b"slice"
+    for name in ("2", "3", "4"):
+        with pytest.raises(DataFault) as caught:
+            source.read_file(f"series/{name}")
+        assert caught.value.reason == "not_a_file"
+
+
+@pytest.mark.parametrize("ending", [".h5", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".bmp", ".dcm"])
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path.name)])
+def test_no_reader_opens_what_is_no_file(tmp_path: Path, ending: str, make: Callable[[Path], None]) -> None:
+    make(tmp_path / f"a{ending}")
+    source = Opened(LOCAL, str(tmp_path), SourceFile(f"a{ending}", 4096, ""))
+    with pytest.raises(DataFault) as caught:
+        find_reader(source.source.path)(source)
+    assert caught.value.reason == "not_a_file"
+    assert source.digest() in ("", sha(b""))
