@@ -4,7 +4,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,15 +21,18 @@ from medvision.pipelines.progress import watch
 from medvision.pipelines.steps import Tables
 from medvision.runners.engines import ENGINES
 from medvision.runners.launch import Job, Launch
+from medvision.runners.workers import WorkerDied
 from medvision.schemas.failures import KEPT, BuildFailed, StorageError
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE
-from medvision.transforms.notes import read_progress
+from medvision.transforms.notes import MAX_DEATHS, read_note, read_progress
 from medvision.transforms.store import Store
 
-MAX_TRIES = 16
-"""Runs of the pipeline in one build; each but the last lost a worker."""
+MAX_TRIES, POISON_SHARE = 16, 50
+"""Runs of the pipeline in one build, each but the last of which lost a worker: this many, or in a large build as many
+as give up one case in 50. Where more would die, something else is wrong than a case."""
 CANCELLED = "JobCancellationException"
+RUNNING = " [while running"
 LOCKED = re.compile(r"PublishLocked: (.*?)(?: \[while running|$)", re.MULTILINE)
 """How the lock's error looks in what an engine hands on as text."""
 
@@ -57,7 +60,8 @@ def execute(
         PublishLocked: Another build is publishing into the folder.
     """
     with ENGINES[engine](job) as launch:
-        run = _Run(launch, datasets, options if launch.local else replace(options, progress_dir=""), console)
+        options = replace(options, isolated=launch.isolated, progress_dir=options.progress_dir if launch.local else "")
+        run = _Run(launch, datasets, options, expected.cases, console)
         if launch.deferred:
             run.once()
             return Execution({}, deferred=True)
@@ -72,8 +76,9 @@ def execute(
 class _Run:
     """A build's pipeline on its way; `result` is that of its last run."""
 
-    def __init__(self, launch: Launch, datasets: Tables, options: BuildOptions, console: Any) -> None:
+    def __init__(self, launch: Launch, datasets: Tables, options: BuildOptions, cases: int, console: Any) -> None:
         self.launch, self.datasets, self.options, self.console = launch, datasets, options, console
+        self.tries = max(MAX_TRIES, MAX_DEATHS * cases // POISON_SHARE)
         self.result: Any = None
         self.marks: Callable[[], Counter[str]] = PolledMarks(lambda: self.result)
         if launch.local:
@@ -88,17 +93,17 @@ class _Run:
 
     def until_done(self) -> None:
         """Run; again while workers die, until the case that kills them is given up, or there is no use."""
-        blamed: set[str] = set()
+        blamed: dict[str, str] = {}
         spare = self.launch.spare_tries
-        for left in reversed(range(MAX_TRIES)):
+        for left in reversed(range(self.tries)):
             try:
                 self.once()
                 self.result.wait_until_finish()
                 if self.result.state != PipelineState.DONE:
                     raise RuntimeError(f"the job ended as {self.result.state}")
                 return
-            except PublishLocked:
-                raise
+            except PublishLocked as error:
+                raise PublishLocked(str(error).partition(RUNNING)[0]) from error
             except KeyboardInterrupt:
                 if self.result is not None and not self.launch.outlives_us:
                     self.result.cancel()
@@ -106,14 +111,16 @@ class _Run:
             except self.launch.failures as error:
                 if not self.launch.lost(error):
                     raise _meaning(error) from error
-                held = _cases_in_hand(self.options)
-                if held <= blamed:
+                held = _cases_in_hand(self.options, blamed)
+                cases = ", ".join(sorted({case_id for case_id in held.values() if case_id}))
+                died = f"{_how(error)}{f' with {cases} in hand' if cases else ''}"
+                if not held:
                     spare -= 1
                 if spare < 0 or not left:
-                    raise BuildFailed(f"a worker process died; {KEPT}") from error
+                    raise BuildFailed(f"{died}; {KEPT}") from error
                 blamed |= held
             if self.console is not None:
-                self.console.print("a worker died; what is finished is kept, the rest runs again")
+                self.console.print(f"{died}; what is finished is kept, the rest runs again", markup=False)
 
     def let_go(self) -> None:
         """Release the lock, unless the job may be publishing still."""
@@ -121,6 +128,11 @@ class _Run:
             return
         with suppress(StorageError):  # a store that ended the build must not speak twice
             PublishLock(Store(self.options.out), self.options.run_id).release()
+
+
+def _how(error: Exception) -> str:
+    """What a lost run's failure says of the death of its worker."""
+    return str(error) if isinstance(error, WorkerDied) else "a worker process died"
 
 
 def _meaning(error: Exception) -> Exception:
@@ -133,7 +145,8 @@ def _meaning(error: Exception) -> Exception:
     return BuildFailed.because(error)
 
 
-def _cases_in_hand(options: BuildOptions) -> set[str]:
-    """Notes that dead workers of this run left behind."""
+def _cases_in_hand(options: BuildOptions, known: Container[str]) -> dict[str, str]:
+    """Notes that dead workers of this run left behind, but for the known ones, and the case that each tells of."""
     store = Store(options.out)
-    return {name for name in store.names(SHARD_STORE) if f"/trying-{options.run_id}-" in name}
+    notes = [name for name in store.names(SHARD_STORE) if f"/trying-{options.run_id}-" in name]
+    return {name: read_note(store, name) for name in notes if name not in known}

@@ -1,27 +1,29 @@
-"""One publish into a folder at a time: a create-only lock file."""
+"""One publish into a folder at a time: a create-only lock file, renewed while its holder works."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import time
-from pathlib import Path
 
 from medvision.schemas.record import SHARD_STORE
+from medvision.transforms.holder import gone, myself
 from medvision.transforms.store import Store
 
 LOCK = f"{SHARD_STORE}/publish.lock"
 STALE_SECONDS = 3600
+RENEW_SECONDS = 300
 
 
 class PublishLocked(RuntimeError):
-    """Another build is publishing into the same folder."""
+    """Another build is publishing into the same folder, or has done so meanwhile."""
 
 
 class PublishLock:
-    """Held by run id, so that a retried step of the same run passes. A holder on this host that is dead, or on
-    another host and older than an hour, has lost it."""
+    """Held by run id, so that a retried step of the same run passes.
+
+    Each step of publishing renews it, so that it is young while its holder lives, however long that takes. A holder
+    that is known to be dead has lost it at once, one on another host when it has not been renewed for an hour.
+    """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.store = store
@@ -29,10 +31,8 @@ class PublishLock:
 
     def take(self) -> None:
         """Raises PublishLocked while another run holds it."""
-        pid = os.getpid()
-        place = {"host": socket.gethostname(), "machine": _machine()}
-        holder = {"run": self.run_id, **place, "pid": pid, "born": _born(pid)}
-        mine = json.dumps(holder).encode()
+        mine = json.dumps({"run": self.run_id, **myself()}).encode()
+        holder: dict[str, object] = {}
         for _ in range(2):
             if self.store.create(LOCK, mine):
                 return
@@ -44,61 +44,36 @@ class PublishLock:
             self.store.remove(LOCK)
         raise PublishLocked(
             f"another build is publishing into {self.store.url}; wait for it, or remove {LOCK} if it is gone"
+            f" (process {holder.get('pid', '?')} on {holder.get('host', '?')}; from another machine the lock is taken "
+            f"over {STALE_SECONDS // 60} minutes after its last sign of life)"
         )
 
     def check(self) -> None:
-        """Raises PublishLocked where another run, or none, holds it: a step that runs late must not write.
+        """Renew it. Raises PublishLocked where another run, or none, holds it: a step that runs late must not write.
 
         One read before a step of minutes; what passes between the two is for the note of `PublishNote` to find.
         """
-        if self._holder().get("run") != self.run_id:
+        holder = self._holder()
+        if holder.get("run") != self.run_id:
             raise PublishLocked(f"this build has lost {LOCK} in {self.store.url}: another has published there since")
+        if self._age() > RENEW_SECONDS:
+            self.store.replace(LOCK, json.dumps(holder).encode())
 
     def release(self) -> None:
         if self._holder().get("run") == self.run_id:
             self.store.remove(LOCK)
 
     def _holder(self) -> dict[str, object]:
-        try:
-            return dict(json.loads(self.store.read(LOCK)))
-        except FileNotFoundError:
-            return {}
+        text = self.store.read_if_any(LOCK)
+        return {} if text is None else dict(json.loads(text))
 
     def _is_stale(self, holder: dict[str, object]) -> bool:
-        same_host = holder.get("host") == socket.gethostname()
-        if same_host and (self.store.local or (holder.get("machine") and holder["machine"] == _machine())):
-            return not _alive(int(str(holder["pid"])), str(holder.get("born", "")))
-        return time.time() - self.store.modified(LOCK) > STALE_SECONDS
+        dead = gone(holder, self.store.local)
+        return self._age() > STALE_SECONDS if dead is None else dead
 
-
-def _machine() -> str:
-    """Which kernel, since when, and which process ids: hosts of one name may share an object store. "" if unknown."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 (no path, a name)
-    except OSError:
-        return ""
-
-
-def _alive(pid: int, born: str) -> bool:
-    if born:
-        return _born(pid) == born
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _born(pid: int) -> str:
-    """When the process started, in clock ticks since boot: a restarted container gives out the same ids again.
-
-    "" for a process that is gone (or dead and not yet waited for), and where there is no /proc.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+    def _age(self) -> float:
+        """Seconds since it was written, 0 where it has just been removed."""
+        try:
+            return time.time() - self.store.modified(LOCK)
+        except FileNotFoundError:
+            return 0.0

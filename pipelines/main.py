@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.command not in ("build", "retry"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    _set_up_log(logging.INFO if arguments.verbose else logging.ERROR)
+    _set_up_log(logging.INFO if arguments.verbose else logging.CRITICAL)
     console, errors = Console(), Console(stderr=True)
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
@@ -82,7 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _set_up_log(level: int) -> None:
-    """Records of worker processes are handed on past their logger's level, so the handlers need it too."""
+    """Records of worker processes are handed on past their logger's level, so the handlers need it too.
+
+    Beam logs the traceback of each step that fails as an error, and then raises it: the one line of `main` says it.
+    """
     logging.basicConfig(level=level)
     for handler in logging.getLogger().handlers:
         handler.setLevel(level)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import fsspec
 
+from medvision.pipelines.standing import ReleaseStands, check_standing
 from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.plans import PLANS
-from medvision.schemas.record import MANIFEST
 from medvision.sources.registry import DATASETS
 from medvision.transforms.plan import bucket_of
 from medvision.transforms.ranges import is_folder
@@ -52,7 +50,10 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
     """Raises PreflightError when the build cannot succeed as asked."""
     if PLANS in options.formats and not options.rule_table.lesion_plan:
         raise PreflightError(f"upstream has no plans by rules {options.rules}; leave plans out of --formats")
-    _check_release(options)
+    try:
+        check_standing(options)
+    except ReleaseStands as error:
+        raise PreflightError(str(error)) from error
     fs, root = fsspec.core.url_to_fs(options.raw)
     cases, buckets, estimate, largest = 0, set(), 0.0, []
     for dataset in datasets:
@@ -83,12 +84,6 @@ def present_datasets(raw: str) -> tuple[str, ...]:
     return present
 
 
-def peek_manifest(store: Store) -> dict[str, Any] | None:
-    """The manifest that stands in a folder, None without one."""
-    text = store.read_if_any(MANIFEST)
-    return None if text is None else dict(json.loads(text))
-
-
 def estimated_bytes(case: Case, options: BuildOptions) -> float:
     """Upper estimate of the bytes that a case takes in the release."""
     total = 0.0
@@ -96,33 +91,6 @@ def estimated_bytes(case: Case, options: BuildOptions) -> float:
         share = IMAGE_SHARE[options.images] if image.path.endswith("gz") else PLAIN_SHARE
         total += image.size * share * len(options.planes) * len(options.shard_formats)
     return total
-
-
-def _check_release(options: BuildOptions) -> None:
-    """A folder keeps one release: the same datasets, rules and switches, unless `replace` is asked."""
-    standing = peek_manifest(Store(options.out))
-    if standing is None or options.replace:
-        return
-    held = sorted(standing.get("datasets", {}))
-    if held != list(options.datasets):
-        raise PreflightError(
-            f"{options.out} holds a release of {', '.join(held)}; name the same datasets, choose another folder, or "
-            "pass --replace"
-        )
-    if standing.get("rules") != options.rules:
-        raise PreflightError(
-            f"{options.out} holds a release by rules {standing.get('rules')}, not {options.rules}; choose another "
-            "folder, or pass --replace"
-        )
-    asked, built = json.loads(json.dumps(options.shard_switches())), standing.get("switches", {})
-    differing = sorted(name for name in asked if asked[name] != built.get(name))
-    if list(options.annotations_only) != standing.get("annotations_only", []):
-        differing.append("licences")
-    if differing:
-        raise PreflightError(
-            f"{options.out} holds a release built with other {', '.join(differing)}; choose another folder, or pass "
-            "--replace"
-        )
 
 
 def _check_space(options: BuildOptions, estimate: int) -> None:

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 
 from medvision.pipelines.card.write import card_text
 from medvision.pipelines.croissant.write import croissant_text
-from medvision.pipelines.lock import PublishLock
+from medvision.pipelines.lock import PublishLock, PublishLocked
 from medvision.pipelines.publish_note import PublishNote
+from medvision.pipelines.standing import FORMAT, ReleaseStands, check_standing, identity
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.faults import DEAD_LETTER_SCHEMA, DeadLetter
 from medvision.schemas.options import BuildOptions
@@ -29,6 +30,7 @@ from medvision.schemas.record import (
     FILE_SCHEMA,
     FILES_TABLE,
     MANIFEST,
+    PUBLISHED_KINDS,
     PUBLISHING,
     SHARD_STORE,
     SOURCE_SCHEMA,
@@ -37,6 +39,7 @@ from medvision.schemas.record import (
     ShardRecord,
 )
 from medvision.schemas.rows import SCHEMA_VERSION
+from medvision.transforms.notes import attempts_under_way
 from medvision.transforms.pair_files import PairFiles
 from medvision.transforms.pairs import annotation_columns, pair_groups
 from medvision.transforms.plan import ALGORITHM_VERSION
@@ -46,16 +49,35 @@ from medvision.transforms.store import Store
 from medvision.transforms.write import EXTENSIONS, ParquetFile, dead_letter_rows
 
 GARBAGE_SECONDS = 24 * 3600
-PUBLISHED_KINDS = ("annotations", "data", "volumes", "webdataset")
-FORMAT = "medvision-release"
 
 
 def begin(records: list[ShardRecord], options: BuildOptions) -> list[ShardRecord]:
-    """Take the lock and mark the folder as being published; returns the records in order of shard."""
+    """Take the lock and mark the folder as being published; returns the records in order of shard.
+
+    Raises:
+        PublishLocked: Another build is publishing, or has published since this one began, what this one may not
+            replace.
+    """
     store = Store(options.out)
     PublishLock(store, options.run_id).take()
-    PublishNote(store, options.run_id).mark_publishing()
+    try:
+        check_standing(options)
+    except ReleaseStands as error:
+        raise PublishLocked(f"another build was first: {error}") from error
+    _check_shards(store, records)
+    PublishNote(store, options.run_id).mark_publishing(json.dumps(identity(options), sort_keys=True))
     return sorted(records, key=lambda r: (r.shard.dataset, r.shard.side, r.shard.bucket))
+
+
+def _check_shards(store: Store, records: list[ShardRecord]) -> None:
+    """A build that published meanwhile, from changed raw files, has cleared away the shards that it had no use for."""
+    names = set(store.names(SHARD_STORE))
+    gone = [record.shard.name for record in records if not {file.path for file in record.files} <= names]
+    if gone:
+        raise PublishLocked(
+            f"another build has published into {store.url} and cleared away {len(gone)} shards of this one; run this "
+            "one again if its raw files are the newer ones"
+        )
 
 
 def publish_shard(record: ShardRecord, options: BuildOptions) -> list[PublishedFile]:
@@ -153,7 +175,7 @@ def finish(
     PublishNote(store, options.run_id).leave(text)
     store.replace(MANIFEST, text)
     store.remove(PUBLISHING)
-    _collect_garbage(store, {file.path for file in files}, records)
+    _collect_garbage(store, {file.path for file in files}, records, options.run_id)
     PublishLock(store, options.run_id).release()
     return manifest
 
@@ -242,11 +264,11 @@ def _pair_counts(dataset: str, files: list[PublishedFile]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _collect_garbage(store: Store, published: set[str], records: list[ShardRecord]) -> None:
+def _collect_garbage(store: Store, published: set[str], records: list[ShardRecord], run_id: str) -> None:
     """Remove what an older release left under published folders, unfinished files beside the manifest, and attempts
     that no record of this build names.
 
-    Shards of other builds stay for a day, since another build may be using them.
+    Shards of other builds stay for a day, since another build may be using them; so do attempts whose case is in hand.
     """
     garbage = [
         name
@@ -260,11 +282,14 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
     live |= {record.shard.plan for record in records}
     live |= {f"{SHARD_STORE}/{r.shard.key}/record-{r.shard.fingerprint}.json" for r in records}
     oldest = time.time() - GARBAGE_SECONDS
-    for name in store.names(SHARD_STORE, partial=True):
+    names = store.names(SHARD_STORE, partial=True)
+    under_way = attempts_under_way(store, names, run_id)
+    for name in names:
         if name in live:
             continue
-        key = name.split("/")[1]
-        if key in live_keys or store.modified(name) < oldest:
+        key, _, rest = name.removeprefix(f"{SHARD_STORE}/").partition("/")
+        ours = key in live_keys and rest.partition("/")[0] not in under_way
+        if ours or store.modified(name) < oldest:
             garbage.append(name)
     for name in garbage:
         store.remove(name)

@@ -25,8 +25,10 @@ class PublishNote:
             return None
         return manifest
 
-    def mark_publishing(self) -> None:
+    def mark_publishing(self, about: str = "{}") -> None:
         """Mark the folder as being published, unless this run has finished that; its lock must be held.
+
+        `about` is one line of JSON that says what is to be published.
 
         Of two attempts at this step one may be held up while the other's publish finishes: so the note is looked for
         before each step that harms, and once more after the last, which is then taken back.
@@ -34,7 +36,9 @@ class PublishNote:
         Raises:
             PublishLocked: This run was published, and the release has been replaced since.
         """
-        mark = f"A publish is under way, or was interrupted: run the same build again. ({self.run_id})\n".encode()
+        mark = (
+            f"A publish is under way, or was interrupted: run the same build again. ({self.run_id})\n{about}\n".encode()
+        )
         if (manifest := self._read()) is not None:
             standing = self.store.read_if_any(PUBLISHING)
             if standing == mark:

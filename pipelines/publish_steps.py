@@ -18,6 +18,7 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.pairs import kinds_of
 from medvision.schemas.plans import PLANS, plan_kinds_of
 from medvision.schemas.record import PublishedFile, ShardRecord
+from medvision.transforms.retries import working
 from medvision.transforms.split import NumberedSplit
 from medvision.transforms.stages import stage
 
@@ -131,7 +132,7 @@ class _WritePlans(ByName):
         kind, records = job
         name = records[0].shard.dataset
         with stage("plans"):
-            written = write_plans(kind, records, splits[name], self.tables[name], self.options)
+            written = working(lambda: write_plans(kind, records, splits[name], self.tables[name], self.options))
         count_seconds()
         yield from written
 
@@ -144,7 +145,7 @@ class _Finish(beam.DoFn):
         self, records: list[ShardRecord], files: list[PublishedFile], letters: list[DeadLetter]
     ) -> Iterator[dict[str, object]]:
         with stage("manifest"):
-            manifest = publish.finish(records, files, letters, self.datasets, self.options)
+            manifest = working(lambda: publish.finish(records, files, letters, self.datasets, self.options))
         count_seconds()
         yield manifest
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from medvision.pipelines.memory import largest_case_bytes
-from medvision.pipelines.preflight import check_build, peek_manifest, present_datasets
+from medvision.pipelines.preflight import check_build, present_datasets
+from medvision.pipelines.standing import peek_manifest
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import find_dataset
 from medvision.transforms.store import Store

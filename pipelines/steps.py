@@ -14,6 +14,7 @@ from medvision.schemas.case import Case
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import Shard, ShardRecord
+from medvision.transforms.guard import limit_memory
 from medvision.transforms.labelled import empty_mask
 from medvision.transforms.plan import Bucket, bucket_of, plan_shard
 from medvision.transforms.select import find_cases
@@ -173,6 +174,7 @@ class _Build(ByName):
     def setup(self) -> None:
         """Before a process builds its first shard."""
         limit_threads()
+        limit_memory(self.options)
         warm_up(self.options)
 
     def process(self, shard: Shard) -> Iterator[ShardRecord]:

@@ -48,6 +48,7 @@ def launch_dataflow(job: Job) -> Iterator[Launch]:
     yield Launch(
         PipelineOptions([*preset, *args]),
         local=False,
+        isolated=True,
         failures=(Exception,),  # its errors have no class in common
         outlives_us=True,
         deferred=bool(given(args, "template_location")),

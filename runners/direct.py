@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 from medvision.runners.launch import Job, Launch
 from medvision.runners.workers import is_dead_worker, watch_workers
@@ -33,4 +33,6 @@ def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptio
 @contextmanager
 def launch_direct(job: Job) -> Iterator[Launch]:
     """This machine alone; nothing is downloaded."""
-    yield Launch(direct_options(job.workers, job.beam_args), local=True, lost=is_dead_worker)
+    options = direct_options(job.workers, job.beam_args)
+    apart = options.view_as(DirectOptions).direct_running_mode == "multi_processing"
+    yield Launch(options, local=True, isolated=apart, lost=is_dead_worker)

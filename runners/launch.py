@@ -40,6 +40,7 @@ class Launch:
     Attributes:
         options: For `beam.Pipeline`.
         local: The workers are processes of this machine, so that files they leave here can be read.
+        isolated: The workers are other processes than ours, so that a case may end one.
         failures: Errors by which the engine tells that a run failed; others are mistakes of whoever asked.
         lost: Whether a run failed for want of a worker or machine, and not by what it did.
         spare_tries: Times that a lost run is made again although it held no other case in hand than the one before.
@@ -51,7 +52,8 @@ class Launch:
 
     options: PipelineOptions
     local: bool
-    failures: tuple[type[Exception], ...] = (RuntimeError, OSError)
+    isolated: bool = False
+    failures: tuple[type[Exception], ...] = (RuntimeError, OSError, MemoryError)
     lost: Callable[[Exception], bool] = _never
     spare_tries: int = 0
     outlives_us: bool = False

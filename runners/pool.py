@@ -91,8 +91,11 @@ def worker_pool(port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
 
 
 def _see_off(worker: "subprocess.Popen[bytes]") -> None:
-    try:
-        worker.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        worker.wait()
+    """Wait for a worker to end, then ask it to, then end it."""
+    for push in (worker.terminate, worker.kill):
+        try:
+            worker.wait(GRACE_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            push()
+    worker.wait()

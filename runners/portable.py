@@ -35,4 +35,5 @@ def launch_portable(job: Job, preset: Sequence[str]) -> Iterator[Launch]:
 
 def _launch(job: Job, preset: Sequence[str], local: bool) -> Launch:
     options = PipelineOptions([UNLISTED, *preset, *job.beam_args])
-    return Launch(options, local, lost=is_lost_job, spare_tries=SPARE_TRIES)
+    isolated = given(job.beam_args, "environment_type") != "LOOPBACK"
+    return Launch(options, local, isolated, lost=is_lost_job, spare_tries=SPARE_TRIES)

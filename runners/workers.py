@@ -5,9 +5,11 @@ import sys
 import threading
 from typing import Any
 
+import grpc
 from apache_beam.portability import python_urns
 from apache_beam.runners.portability import local_job_service
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
+    BeamFnControlServicer,
     SubprocessSdkWorkerHandler,
     WorkerHandler,
 )
@@ -29,6 +31,13 @@ class WatchedWorkerHandler(SubprocessSdkWorkerHandler):  # type: ignore[misc]
         )
         self.worker_thread = threading.Thread(name="run_worker", target=self._run)
         self.worker_thread.start()
+
+    def stop_worker(self) -> None:
+        """Beam tells only those workers that have connected to end: one that still starts, while another has died,
+        would be waited for without end."""
+        control: Any = self.control_conn
+        control.push(BeamFnControlServicer._DONE_MARKER)
+        self.worker_thread.join()
 
     def _run(self) -> None:
         try:
@@ -53,11 +62,27 @@ class WatchedWorkerHandler(SubprocessSdkWorkerHandler):  # type: ignore[misc]
         self.data_conn._closed = True
 
 
+class _Others:
+    hook: Any = threading.excepthook
+
+
+def _tell(ended: threading.ExceptHookArgs) -> None:
+    if not isinstance(ended.exc_value, grpc.RpcError):
+        _Others.hook(ended)
+
+
 def is_dead_worker(error: Exception) -> bool:
     """Whether a pipeline failed because a worker process was gone, by what Beam or the watch says of it."""
     return isinstance(error, WorkerDied) or "Channel closed prematurely" in str(error)
 
 
 def watch_workers() -> None:
-    """Make Beam's local runner start its worker processes watched."""
+    """Make Beam's local runner start its worker processes watched.
+
+    Beam's threads that listened to a worker end by an error where it dies, which Python would print for each: the
+    watch has said so by then.
+    """
+    if threading.excepthook is not _tell:
+        _Others.hook = threading.excepthook
+        threading.excepthook = _tell
     WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(WatchedWorkerHandler)

@@ -14,8 +14,11 @@ class BuildFailed(RuntimeError):
     def because(cls, error: Exception) -> BuildFailed:
         """From an error of a step: the last line of its text, since runners hand on whole tracebacks."""
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
-        return cls(f"stopped by {without_secrets(cause) or type(error).__name__}; {KEPT}")
+        cause = next((line for line in reversed(lines) if "Error" in line), "")
+        if not cause:  # runners hand errors on as RuntimeErrors; of others the text may be no more than a path
+            name = [] if type(error) is RuntimeError and lines else [type(error).__name__]
+            cause = ": ".join([*name, *lines[-1:]])
+        return cls(f"stopped by {without_secrets(cause)}; {KEPT}")
 
 
 class StorageError(BuildFailed, OSError):

@@ -14,6 +14,8 @@ SHARD_FORMATS = ("parquet", "webdataset")
 FORMATS = (*SHARD_FORMATS, PLANS)
 """With upstream's plan files, which are made of the annotations alone when a release is published."""
 IMAGES = ("png16", "png8", "none")
+CASE_MINUTES = 30.0
+"""Far more than any takes: seconds on a disk (docs/speed.md), minutes through a store that answers late."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class BuildOptions:
         annotations_only: Datasets that enter without images, whatever `images` says: pipelines/licences.py chooses.
         limit: Build only the first N cases of each dataset in case order; 0 builds all.
         splits_from: Folder of published plan files to take numbered splits from; "" recomputes them.
+        case_minutes: Most that a case may take in a worker process before that is ended; 0 sets no limit.
+        worker_gb: Most memory of a worker process in GB, on Linux; 0 sets no limit.
+        isolated: Workers are processes of their own, which a case may end; an engine's launch says so.
         progress_dir: Local folder for progress notes of the workers; "" writes none.
         run_id: Names this run's attempts; never reaches a data file.
     """
@@ -47,6 +52,9 @@ class BuildOptions:
     limit: int = 0
     splits_from: str = ""
     replace: bool = False
+    case_minutes: float = CASE_MINUTES
+    worker_gb: float = 0.0
+    isolated: bool = False
     progress_dir: str = ""
     run_id: str = "run"
 

@@ -135,4 +135,6 @@ CARD = "README.md"
 CROISSANT = "croissant.json"
 PUBLISHING = ".publishing"
 """Present while a publish is under way or was interrupted: such a folder is no release."""
+PUBLISHED_KINDS = ("annotations", "data", "volumes", "webdataset")
+"""Kinds of a shard's files that have a place of their own in a release."""
 SHARD_STORE = ".shards"

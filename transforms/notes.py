@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from medvision.schemas.record import SHARD_STORE
+from medvision.transforms.holder import gone, myself
 from medvision.transforms.store import Store
 
 MAX_DEATHS = 2
@@ -31,18 +33,48 @@ class CaseNotes:
         """How often each case was left in hand in this run."""
         held: Counter[str] = Counter()
         for name in self.store.names(self.folder):
-            if name.startswith(self.prefix):
-                try:
-                    held[json.loads(self.store.read(name))["case"]] += 1
-                except FileNotFoundError:
-                    continue  # another attempt at the same shard let go of its case just now
+            if name.startswith(self.prefix) and (case_id := read_note(self.store, name)):
+                held[case_id] += 1
         return held
 
     def hold(self, case_id: str) -> None:
-        self.store.replace(self.path, json.dumps({"case": case_id}).encode())
+        self.store.replace(self.path, json.dumps({"case": case_id, **myself()}).encode())
+        _HELD.add(self)
 
     def release(self) -> None:
+        _HELD.discard(self)
         self.store.remove(self.path)
+
+
+_HELD: set[CaseNotes] = set()
+"""Notes that this process would leave behind if it died now."""
+
+
+def let_go() -> None:
+    """Take back what this process notes: it is about to be ended, for no fault of the case in hand."""
+    for notes in list(_HELD):
+        notes.release()
+
+
+def attempts_under_way(store: Store, names: Iterable[str], run_id: str) -> set[str]:
+    """Of paths in the shard store, names of notes and folders of attempts that builds other than `run_id` have in hand.
+
+    One whose process is known to be dead is not among them.
+    """
+    found = set()
+    for name in names:
+        note = name.rpartition("/")[2]
+        if note.startswith("trying-") and note.endswith(".json") and not note.startswith(f"trying-{run_id}-"):
+            text = store.read_if_any(name)
+            if text is not None and not gone(json.loads(text), store.local):
+                found |= {note, f"attempt-{note.removesuffix('.json').rpartition('-')[2]}"}
+    return found
+
+
+def read_note(store: Store, name: str) -> str:
+    """Id of the case that a note tells of; "" where it was taken back just now."""
+    text = store.read_if_any(name)
+    return "" if text is None else str(json.loads(text)["case"])
 
 
 def note_progress(folder: str, mark: str) -> None:

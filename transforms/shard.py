@@ -20,6 +20,7 @@ from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import SHARD_STORE, SOURCE_SCHEMA, Shard, ShardRecord, SourceHash
 from medvision.schemas.volumes import VOLUME_SCHEMA
 from medvision.transforms.columns import PlaneRows
+from medvision.transforms.guard import guarded
 from medvision.transforms.landmark_rows import landmark_rows
 from medvision.transforms.notes import MAX_DEATHS, CaseNotes, note_progress
 from medvision.transforms.plan import read_plan
@@ -107,7 +108,8 @@ class _Attempt:
                     self._give_up(case, deaths[case.case_id])
                     continue
                 self.notes.hold(case.case_id)
-                hashes = self._build_case(case, writer)
+                with guarded(self.options):
+                    hashes = self._build_case(case, writer)
                 self.hashes.update(hashes)
                 sizes = {file.path: file.size for file in case.files}
                 sources += source_rows(self.shard.dataset, case.case_id, sizes, hashes)

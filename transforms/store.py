@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, TypeVar, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from medvision.transforms.retries import asking
+from medvision.schemas.failures import StorageError
+from medvision.transforms.retries import asking, is_passing, working
 from medvision.transforms.upload import Upload
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class HashingWriter(io.RawIOBase):
     def drop(self) -> None:
         """Let what is still written, by destructors of the formats, go nowhere."""
         self.raw = None
-        self._small.clear()
+        self._small = bytearray()  # not cleared: the error that is on its way may hold a view of it
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
@@ -131,11 +132,17 @@ class Store:
         names = sorted(path[len(self.root) + 1 :] for path in found)
         return names if partial else [name for name in names if not name.endswith(PARTIAL)]
 
+    def entries(self) -> list[str]:
+        """Sorted names of the files and folders directly below the root, none when it is absent."""
+        try:
+            found = self._ask("list", "", lambda: self.fs.ls(self.root, detail=False))
+        except FileNotFoundError:
+            return []
+        return sorted({path.rstrip("/").rsplit("/", 1)[-1] for path in found})
+
     def unfinished(self) -> list[str]:
         """Sorted names of the files directly below the root that a killed process left half written."""
-        found = self._ask("list", "", lambda: self.fs.ls(self.root, detail=False))
-        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in found)
-        return sorted(name for name in names if name.endswith(PARTIAL))
+        return [name for name in self.entries() if name.endswith(PARTIAL)]
 
     def _find(self, folder: str) -> list[str]:
         """All files; listed again where another process removed one in the middle of it."""
@@ -151,7 +158,7 @@ class Store:
     def writing(self, relative: str) -> Iterator[HashingWriter]:
         """Write a file that appears under its name only when the block ends without an error."""
         target = self.path(relative)
-        with Upload(self.fs, target) if self.appears_on_close else self._renaming(target) as raw:
+        with Upload(self.fs, target) if self.appears_on_close else self._renaming(relative) as raw:
             out = HashingWriter(raw)
             try:
                 yield out
@@ -162,8 +169,12 @@ class Store:
 
     def replace(self, relative: str, data: bytes) -> None:
         """Write a whole file in place of what stands there."""
-        with self.writing(relative) as out:
-            out.write(data)
+
+        def write() -> None:
+            with self.writing(relative) as out:
+                out.write(data)
+
+        write() if self.local else working(write)
 
     def create(self, relative: str, data: bytes) -> bool:
         """Write a whole file only if none stands there; whether what stands there then is `data`.
@@ -226,18 +237,52 @@ class Store:
         return self._ask("look at", relative, lambda: float(self.fs.modified(self.path(relative)).timestamp()))
 
     @contextmanager
-    def _renaming(self, target: str) -> Iterator[Any]:
+    def _renaming(self, relative: str) -> Iterator[Any]:
+        target = self.path(relative)
         partial = f"{target}.{uuid.uuid4().hex}{PARTIAL}"
         if self.local:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(partial, "wb") if self.local else self.fs.open(partial, "wb") as raw:  # noqa: PTH123
+            with open(partial, "wb") if self.local else _Telling(self.fs, partial) as raw:  # noqa: PTH123
                 yield raw
             if self.local:
                 Path(partial).replace(target)
             else:
-                self._ask("rename to", target, lambda: self.fs.mv(partial, target))
+                self._ask("rename to", relative, lambda: self.fs.mv(partial, target))
         except BaseException:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # what failed must show, not that the rest of it cannot be removed
                 self.fs.rm_file(partial)
             raise
+
+
+class _Telling:
+    """A file of a store that is written in place. Its errors are StorageErrors: whether they pass decides on a retry.
+
+    As a context, it is closed at the end.
+    """
+
+    def __init__(self, fs: fsspec.AbstractFileSystem, path: str) -> None:
+        self.what = f"write {fs.unstrip_protocol(path)}"
+        self.raw: Any = asking(fs, self.what, lambda: fs.open(path, "wb"))
+
+    def __enter__(self) -> _Telling:
+        return self
+
+    def write(self, data: Any) -> None:
+        with self._telling():
+            self.raw.write(data)
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            with self._telling():
+                self.raw.close()
+            return
+        with suppress(OSError):
+            self.raw.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError.because_of(self.what, error, is_passing(error)) from error

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from medvision.pipelines.card.configs import pair_columns
-from medvision.pipelines.cli.common import FAILED, OK, RULES_HELP, add_command, positive, subset
+from medvision.pipelines.cli.common import FAILED, OK, RULES_HELP, add_command, amount, positive, subset
 from medvision.pipelines.licences import ANY, COMMERCIAL, annotations_only
 from medvision.schemas.dataset import PLANES
-from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
+from medvision.schemas.options import CASE_MINUTES, FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
 
-DEFAULT_WORKERS = {"direct": min(2, os.cpu_count() or 1), "prism": 1, "flink": 2, "dataflow": 20}
+DEFAULT_WORKERS = {"direct": 2, "prism": 1, "flink": 2, "dataflow": 20}
 """Processes by engine; of Dataflow the most that it may take."""
 RUNNER_HELP = "the engine: this machine alone, or one of docs/running.md (default: %(default)s)"
-WORKERS_HELP = "processes; the most of them on dataflow (default: " + (
-    ", ".join(f"{count} {name}" for name, count in DEFAULT_WORKERS.items()) + ")"
+WORKERS_HELP = (
+    "processes; the most of them on dataflow; 1 on direct builds in this process, which a case that crashes or hangs "
+    "takes with it (default: " + ", ".join(f"{count} {name}" for name, count in DEFAULT_WORKERS.items()) + ")"
 )
+CASE_HELP = (
+    "a case that takes a worker process longer than this twice is left out as unbuilt; 0 for no limit (default: "
+    "%(default)g)"
+)
+MEMORY_HELP = "memory that a worker process may take; a case that needs more is left out as unbuilt (default: no limit)"
 EXAMPLES = """
 medvision build MSD ACDC --raw ROOT --out release
 medvision build all --raw gs://bucket/raw --out gs://bucket/release --runner dataflow
@@ -65,6 +70,8 @@ def add(commands: Any) -> None:
         help="this copy is not passed on: keep images of sources that forbid redistribution too",
     )
     build.add_argument("--workers", type=positive, default=0, metavar="N", help=WORKERS_HELP)
+    build.add_argument("--case-minutes", type=amount, default=CASE_MINUTES, metavar="N", help=CASE_HELP)
+    build.add_argument("--worker-gb", type=amount, default=0.0, metavar="N", help=MEMORY_HELP)
     build.add_argument("--limit", type=positive, default=0, metavar="N", help="first N cases of each dataset")
     build.add_argument("--splits-from", default="", metavar="DIR", help="published plan files to take splits from")
     build.add_argument("--strict", action="store_true", help="exit 1 when any case was left out")
@@ -91,6 +98,8 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
         limit=arguments.limit,
         splits_from=arguments.splits_from,
         replace=arguments.replace,
+        case_minutes=arguments.case_minutes,
+        worker_gb=arguments.worker_gb,
     )
     workers = arguments.workers or DEFAULT_WORKERS[arguments.runner]
     progress = Console(stderr=True) if arguments.json else console

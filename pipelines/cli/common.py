@@ -59,6 +59,17 @@ def subset(allowed: tuple[str, ...]) -> Any:
     return parse
 
 
+def amount(text: str) -> float:
+    """A type of argument: a number from 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return number
+
+
 def positive(text: str) -> int:
     """A type of argument: a whole number from 1."""
     if not text.isdigit() or int(text) < 1:

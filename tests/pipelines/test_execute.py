@@ -105,6 +105,27 @@ def test_deaths_with_other_cases_in_hand_cost_no_spare_try(engine: Engine) -> No
         engine.build(*[RuntimeError(LOST)] * (MAX_TRIES + 1))
 
 
+def test_a_large_build_may_give_up_one_case_in_fifty(engine: Engine) -> None:
+    def hold(number: int) -> None:
+        CaseNotes(Store(engine.options.out), "k" * 32, RUN_ID, f"attempt{number}").hold(f"case{number}")
+
+    engine.before_run = hold
+    engine.ends = iter([*[RuntimeError(LOST)] * 39, PipelineState.DONE])
+    execute("told", Job(1), (), engine.options, Preflight(1000, 0, 0), None)
+    engine.ends = iter([RuntimeError(LOST)] * 41)
+    with pytest.raises(BuildFailed, match="a worker process died with case79 in hand"):
+        execute("told", Job(1), (), engine.options, Preflight(1000, 0, 0), None)
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_only_workers_apart_may_be_ended(engine: Engine, monkeypatch: pytest.MonkeyPatch, isolated: bool) -> None:
+    seen: list[BuildOptions] = []
+    monkeypatch.setattr(execute_module, "build_release", lambda _, __, options, ___: seen.append(options))
+    engine.launch = Launch(PipelineOptions([]), local=False, isolated=isolated)
+    engine.build(PipelineState.DONE)
+    assert [(options.isolated, options.progress_dir) for options in seen] == [(isolated, "")]
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
@@ -131,6 +152,13 @@ def test_the_lock_of_another_build_is_told_as_such(engine: Engine) -> None:
 def test_a_mistake_of_whoever_asked_stays_what_it_is(engine: Engine) -> None:
     with pytest.raises(ValueError, match="no such plan"):
         engine.build(ValueError("no such plan"))
+
+
+def test_an_error_without_a_text_is_told_by_its_name(engine: Engine) -> None:
+    with pytest.raises(BuildFailed, match="stopped by FileNotFoundError: gs://b/x; what is"):
+        engine.build(FileNotFoundError("gs://b/x"))
+    with pytest.raises(BuildFailed, match="stopped by MemoryError; what is"):
+        engine.build(MemoryError())
 
 
 def test_another_end_than_done_is_a_failure(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from medvision.pipelines.lock import LOCK, STALE_SECONDS, PublishLock, PublishLocked
+from medvision.pipelines.lock import LOCK, RENEW_SECONDS, STALE_SECONDS, PublishLock, PublishLocked
 from medvision.transforms.store import Store
 
 
@@ -111,3 +111,27 @@ def test_of_eight_racing_runs_one_gets_it(store):
         won = list(threads.map(race, range(8)))
     assert won.count(True) == 1
     assert holder(store) == f"run{won.index(True)}"
+
+
+def test_steps_renew_the_lock(store):
+    lock = PublishLock(store, "mine")
+    lock.take()
+    held = store.read(LOCK)
+    for age, renewed in ((RENEW_SECONDS - 60, False), (RENEW_SECONDS + 60, True), (STALE_SECONDS + 60, True)):
+        then = time.time() - age
+        os.utime(store.path(LOCK), (then, then))
+        lock.check()
+        assert (store.modified(LOCK) > then + 1) is renewed
+        assert json.loads(store.read(LOCK)) == json.loads(held)
+
+
+def test_a_publish_of_hours_elsewhere_keeps_its_lock(store):
+    """Two hours, a step every twenty minutes."""
+    hold(store)
+    for _ in range(6):
+        then = time.time() - 1200
+        os.utime(store.path(LOCK), (then, then))
+        with pytest.raises(PublishLocked, match=r"process 1 on elsewhere; from another machine .* 60 minutes after"):
+            PublishLock(store, "mine").take()
+        PublishLock(store, "other").check()
+    assert holder(store) == "other"

@@ -16,6 +16,7 @@ from medvision.pipelines import preflight
 from medvision.pipelines.main import main
 from medvision.pipelines.run import BuildResult
 from medvision.sources.registry import DATASETS
+from medvision.transforms import shard
 
 
 @pytest.fixture
@@ -208,6 +209,8 @@ def test_images_choose_the_depth(build, out, images, bits):
         (["--formats", ""], "'' is not a list of parquet, webdataset"),
         (["--limit", "0"], "'0' is not a whole number from 1"),
         (["--workers", "two"], "'two' is not a whole number from 1"),
+        (["--case-minutes", "-1"], "'-1' is not a number from 0"),
+        (["--worker-gb", "inf"], "'inf' is not a number from 0"),
         (["--rules", "9.9"], "invalid choice: '9.9'"),
         (["--images", "jpg"], "invalid choice: 'jpg'"),
     ],
@@ -349,3 +352,16 @@ def test_a_narrow_pipe_folds_and_loses_no_text(capsys, monkeypatch):
     assert max(map(len, narrow.splitlines())) <= 60
     assert all(name in narrow for name in DATASETS)
     assert "…" not in narrow
+
+
+def test_a_step_that_fails_is_told_in_one_line(build, monkeypatch):
+    """Beam logs a traceback of it before it raises."""
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(shard, "measure_case", fail)
+    code, _, errors = build(*QUICK)
+    assert code == 1
+    assert errors.startswith("medvision build: stopped by OSError: no space left on device")
+    assert len(errors.splitlines()) == 1

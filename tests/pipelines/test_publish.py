@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from miniature import write_miniature
 
-from medvision.pipelines import publish
-from medvision.pipelines.lock import LOCK
+from medvision.pipelines import preflight, publish, publish_steps
+from medvision.pipelines.lock import LOCK, PublishLocked
 from medvision.pipelines.release import ReleaseError, open_release
 from medvision.pipelines.run import run_build
 from medvision.pipelines.validate import report_lines, validate_release
@@ -22,6 +22,7 @@ from medvision.schemas.failures import BuildFailed
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import MANIFEST, PUBLISHING
 from medvision.transforms import pair_files
+from medvision.transforms.notes import CaseNotes
 from medvision.transforms.store import Store
 
 LESION_CONFIG = "KiTS23_TumorLesionSize_Task01_Axial_Train"
@@ -226,3 +227,42 @@ def test_a_failed_pass_over_pairs_leaves_no_file_and_its_own_error(tmp_path, bui
         fail()
     assert raised.traceback[-1].name == "fail"
     assert Store(str(tmp_path)).names("") == []
+
+
+def test_an_attempt_of_another_build_is_left_while_its_case_is_in_hand(own):
+    key = next((Path(own.out) / ".shards").glob("*/attempt-*")).parent.name
+    notes = CaseNotes(Store(own.out), key, "other", "busy")
+    half = Path(own.out) / f".shards/{key}/attempt-busy/data.parquet.1.partial"
+    half.parent.mkdir()
+    half.write_bytes(b"half")
+    notes.hold("case")
+    run_build(own)
+    assert half.exists()
+    notes.release()
+    run_build(own)
+    assert not half.exists()
+
+
+def test_a_build_whose_shards_are_cleared_away_says_so_and_harms_nothing(own, built, monkeypatch):
+    begin = publish.begin
+
+    def late(records, options):
+        shutil.rmtree(next((Path(own.out) / ".shards").glob("*/attempt-*")))
+        return begin(records, options)
+
+    monkeypatch.setattr(publish_steps.publish, "begin", late)
+    with pytest.raises(PublishLocked, match=r"cleared away 1 shards of this one; run this one again if its raw files"):
+        run_build(own)
+    assert published(Path(own.out)) == published(built.out)
+    assert not (Path(own.out) / LOCK).exists()
+    monkeypatch.undo()
+    run_build(own)
+    assert published(Path(own.out)) == published(built.out)
+
+
+def test_a_build_that_another_one_was_faster_than_replaces_nothing(own, built, monkeypatch):
+    """Both began in an empty folder, where no check could tell."""
+    monkeypatch.setattr(preflight, "check_standing", lambda _: None)
+    with pytest.raises(PublishLocked, match=r"^another build was first: .* holds a release by rules 1.4.0, not exact;"):
+        run_build(replace(own, rules="exact", formats=("parquet",)))
+    assert published(Path(own.out)) == published(built.out)

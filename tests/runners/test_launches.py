@@ -109,3 +109,14 @@ def test_what_the_user_gives_wins(launcher: Callable[..., Any], monkeypatch, tmp
     args = (*CLOUD, "--job_name=mine", "--number_of_worker_harness_threads=3", "--environment_type=EXTERNAL")
     with launcher(Job(2, args, PLACES)) as launch:
         assert told(launch.options, "job_name", "number_of_worker_harness_threads") == ["mine", 3]
+
+
+def test_only_workers_of_other_processes_are_apart() -> None:
+    """In them a case may end its worker."""
+    for workers, args, apart in ((1, (), False), (2, (), True), (2, ("--direct_running_mode=in_memory",), False)):
+        with launch_direct(Job(workers, args)) as launch:
+            assert launch.isolated is apart
+    for kind, apart in (("LOOPBACK", False), ("EXTERNAL", True), ("DOCKER", True)):
+        args = (f"--environment_type={kind}", "--environment_config=x", "--job_endpoint=localhost:8099")
+        with launch_flink(Job(2, args)) as launch:
+            assert launch.isolated is apart

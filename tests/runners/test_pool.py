@@ -124,3 +124,24 @@ def _runs(pid: int) -> bool:
             return stat.read().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
+
+
+def test_a_worker_that_is_ended_by_the_pool_blames_no_case(tmp_path):
+    """It takes its note back; the engine let go of it, since another one died."""
+    script = (
+        "import os, signal, sys\n"
+        "from medvision.runners import pool_worker\n"
+        "from medvision.transforms.notes import CaseNotes\n"
+        "from medvision.transforms.store import Store\n"
+        "signal.signal(signal.SIGTERM, pool_worker._end_when_asked)\n"
+        "CaseNotes(Store(sys.argv[1]), 'key', 'run', 'a').hold('case')\n"
+        "print('held', flush=True)\n"
+        "signal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "held\n"
+        assert [path.name for path in tmp_path.rglob("*.json")] == ["trying-run-a.json"]
+        worker.terminate()
+        assert worker.wait(30) == 0
+    assert list(tmp_path.rglob("*.json")) == []

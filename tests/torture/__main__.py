@@ -18,6 +18,9 @@ from rich.table import Table
 from torture.report import Section
 
 PARTS: dict[str, str] = {
+    "crashes": "torture.crashes",
+    "poison": "torture.poison",
+    "publishing": "torture.publishing",
     "mutants": "torture.mutants",
     "dicom": "torture.dicom",
     "archives": "torture.archives",

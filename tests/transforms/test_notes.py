@@ -1,5 +1,6 @@
 """Notes of workers: a case left in hand is blamed in its own run only, and progress adds up over processes."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medvision.transforms.notes import CaseNotes, note_progress, read_progress
+from medvision.transforms.notes import CaseNotes, attempts_under_way, let_go, note_progress, read_progress
 from medvision.transforms.store import Store
 
 KEY = "k" * 32
@@ -64,3 +65,30 @@ def test_without_a_folder_there_is_no_progress(tmp_path, monkeypatch):
     note_progress("", "c")
     assert list(tmp_path.iterdir()) == []
     assert read_progress(str(tmp_path / "absent")) == {}
+
+
+def test_a_process_that_is_ended_takes_back_its_notes(store):
+    kept, ended = CaseNotes(store, KEY, "run", "kept"), CaseNotes(store, KEY, "run", "ended")
+    kept.hold("case_00001")
+    kept.release()
+    ended.hold("case_00002")
+    let_go()
+    let_go()
+    assert store.names("") == []
+
+
+def test_attempts_of_other_builds_are_under_way_while_their_processes_live(store):
+    for run, attempt in (("mine", "a"), ("theirs", "b")):
+        CaseNotes(store, KEY, run, attempt).hold("case_00001")
+    program = (
+        "import sys; from medvision.transforms.notes import CaseNotes; from medvision.transforms.store import Store\n"
+        "CaseNotes(Store(sys.argv[1]), 'k' * 32, 'dead', 'c').hold('case_00001')"
+    )
+    subprocess.run([sys.executable, "-c", program, store.root], check=True)
+    names = store.names("")
+    assert len(names) == 3
+    assert attempts_under_way(store, names, "mine") == {"trying-theirs-b.json", "attempt-b"}
+    assert attempts_under_way(store, names, "theirs") == {"trying-mine-a.json", "attempt-a"}
+    far = json.loads(store.read(names[0])) | {"host": "elsewhere"}
+    store.replace(f".shards/{KEY}/trying-far-d.json", json.dumps(far).encode())
+    assert "attempt-d" in attempts_under_way(store, store.names(""), "mine"), "nothing is known of it"

@@ -1,5 +1,6 @@
 """Whole files only: local folders, fsspec stores, and stores whose objects appear when they are closed."""
 
+import errno
 import gc
 import hashlib
 import io
@@ -13,7 +14,10 @@ from pathlib import Path
 import fsspec
 import pytest
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+from torture import faulty_files
+from torture.faulty_files import Plan
 
+from medvision.schemas.failures import StorageError
 from medvision.transforms import store as store_module
 from medvision.transforms.store import BUFFER_BYTES, HashingWriter, Store
 
@@ -274,3 +278,58 @@ def test_a_dropped_upload_is_not_finished_by_its_destructor(bucket):
 @pytest.mark.parametrize(("url", "expected"), [("memory://x", False), ("/tmp/x", False)])
 def test_only_object_stores_are_trusted_to_write_whole_objects(url, expected):
     assert Store(url).appears_on_close is expected
+
+
+def test_an_error_that_holds_what_was_written_is_not_hidden(tmp_path):
+    """A view of the buffer, as it hangs on the frames of an error, forbids to clear it."""
+    views = []
+
+    class Full:
+        def write(self, data: bytearray) -> None:
+            views.append(memoryview(data))
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    def fail() -> None:
+        with Store(str(tmp_path)).writing("x") as out:
+            out.raw = Full()
+            out.write(b"a little")
+
+    with pytest.raises(OSError, match="no space left on device"):
+        fail()
+    assert len(views) == 1
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Iterator[Store]:
+    """Behind a file system that is no object store and fails as it is told."""
+    faulty_files.register()
+    yield Store(f"faulty://{tmp_path}/out")
+    faulty_files.set_plan(Plan())
+
+
+@pytest.mark.parametrize("kind", ["open", "write", "close", "rename"])
+def test_a_fault_that_passes_does_not_stop_a_small_file(faulty, kind):
+    plan = faulty_files.set_plan(Plan((kind,), errno.ETIMEDOUT))
+    faulty.replace("a/x", b"whole")
+    assert plan.injected == 1
+    assert faulty.read("a/x") == b"whole"
+    assert faulty.names("", partial=True) == ["a/x"]
+
+
+@pytest.mark.parametrize("kind", ["open", "write", "close", "rename"])
+def test_another_fault_says_what_could_not_be_done(faulty, kind):
+    faulty.replace("a/x", b"old")
+    faulty_files.set_plan(Plan((kind,), errno.ENOSPC))
+    verb = "rename to" if kind == "rename" else "write"
+    with pytest.raises(StorageError, match=f"^could not {verb} {faulty.url}/a/x.*: OSError: .*28"):
+        faulty.replace("a/x", b"new")
+    assert faulty.read("a/x") == b"old"
+    assert faulty.names("", partial=True) == ["a/x"]
+
+
+def test_entries_are_files_and_folders_of_the_root(tmp_path):
+    store = Store(str(tmp_path / "out"))
+    assert store.entries() == []
+    store.replace("a/b/c", b"")
+    store.replace("d", b"")
+    assert store.entries() == ["a", "d"]

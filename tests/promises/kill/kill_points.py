@@ -1,11 +1,17 @@
 """Named moments of a build at which a process ends without a chance to clean up."""
 
+import ctypes
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from medvision.pipelines import publish, steps
+from medvision.schemas.case import Case
 from medvision.schemas.record import MANIFEST, PUBLISHING
 from medvision.transforms import shard
 from medvision.transforms.notes import CaseNotes
@@ -15,6 +21,7 @@ from medvision.transforms.upload import Upload
 from medvision.transforms.write import ShardWriter
 
 POISON_EXIT = 13
+SLOW_SECONDS = 4.0
 
 
 def arm(stage: str) -> None:
@@ -35,16 +42,37 @@ def arm(stage: str) -> None:
     setattr(owner, name, armed)
 
 
-def poison(case_id: str) -> None:
-    """Make the worker that takes up the case end at once."""
-    hold = CaseNotes.hold
+def poison(cases: str) -> None:
+    """Make the worker that takes up one of the cases end, or hang: "case=way,case=way", each way a key of WAYS."""
+    ways = dict(item.partition("=")[::2] for item in cases.split(","))
+    build = shard._Attempt._build_case
 
-    def poisoned(self: CaseNotes, held: str) -> None:
-        hold(self, held)
-        if held == case_id:
-            os._exit(POISON_EXIT)
+    def poisoned(self: Any, case: Case, writer: ShardWriter) -> Any:
+        if case.case_id in ways:
+            WAYS[ways[case.case_id]]()
+        return build(self, case, writer)
 
-    CaseNotes.hold = poisoned  # type: ignore[method-assign]
+    shard._Attempt._build_case = poisoned  # type: ignore[method-assign]
+
+
+def _take_memory() -> None:
+    """What a header that promises too much may lead to; the pages are touched, since the kernel only counts those."""
+    taken = []
+    while True:
+        taken.append(np.ones(1 << 24, np.uint8))
+
+
+WAYS: dict[str, Callable[[], Any]] = {
+    "": lambda: os._exit(POISON_EXIT),
+    "segfault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "memory": _take_memory,
+    "wait": lambda: threading.Event().wait(),
+    "native hang": lambda: ctypes.PyDLL(None).sleep(1_000_000),
+    "slow": lambda: time.sleep(SLOW_SECONDS),
+}
+"""How a case ends its worker, hangs it (the native hang holds the interpreter's lock), or only takes its time."""
 
 
 def _always(*_: Any) -> bool:

@@ -1,6 +1,6 @@
 """Arms a kill or a poisoned case in every Python process that has this folder on PYTHONPATH.
 
-MEDVISION_TEST_KILL names a stage of kill_points; MEDVISION_TEST_POISON a case id that ends its worker;
+MEDVISION_TEST_KILL names a stage of kill_points; MEDVISION_TEST_POISON cases that end their worker, and how;
 MEDVISION_TEST_HURRY shortens waits.
 """
 
