@@ -9,6 +9,7 @@ import fsspec
 
 from medvision.pipelines.survey.findings import Found
 from medvision.schemas.case import Case
+from medvision.schemas.faults import DataFault
 from medvision.schemas.options import BuildOptions
 from medvision.transforms.streams import sha256_of
 
@@ -48,6 +49,8 @@ def find_doubles(cases: Sequence[Case], options: BuildOptions, found: Found) -> 
 def _sha256(fs: fsspec.AbstractFileSystem, root: str, path: str, found: Found) -> str:
     try:
         return sha256_of(fs, f"{root.rstrip('/')}/{path}")
+    except DataFault:
+        return ""  # no file, which the look at its header says
     except OSError as error:
         dataset, _, below = path.partition("/")
         found.add_unreadable(dataset, error, below)

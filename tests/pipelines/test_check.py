@@ -279,6 +279,15 @@ def test_what_is_no_file(raw: Path, make: Callable[[Path], None]) -> None:
         only(raw, "not_a_file", "error")
 
 
+def test_links_to_folders_are_named_once_each_and_are_no_doubles(raw: Path) -> None:
+    for path in (IMAGE, MASK):
+        (raw / path).unlink()
+        (raw / path).symlink_to("..")  # of one size
+    checked = check(raw)
+    assert [f.code for f in checked.findings if f.severity == "error"] == ["not_a_file"]
+    assert checked.doubles == ()
+
+
 def test_a_file_that_the_system_does_not_give_any_more(raw: Path) -> None:
     with pytest.raises(FileNotFoundError):  # it was listed: the disk's fault, not the data's
         check_file(LocalFileSystem(), str(raw / "never there"))
