@@ -31,7 +31,7 @@ class PublishLock:
 
     def take(self) -> None:
         """Raises PublishLocked while another run holds it."""
-        mine = json.dumps({"run": self.run_id, **myself()}).encode()
+        mine = json.dumps({"run": self.run_id, **myself(), "renewed": time.time()}).encode()
         holder: dict[str, object] = {}
         for _ in range(2):
             if self.store.create(LOCK, mine):
@@ -56,8 +56,8 @@ class PublishLock:
         holder = self._holder()
         if holder.get("run") != self.run_id:
             raise PublishLocked(f"this build has lost {LOCK} in {self.store.url}: another has published there since")
-        if self._age() > RENEW_SECONDS:
-            self.store.replace(LOCK, json.dumps(holder).encode())
+        if time.time() - float(str(holder.get("renewed", 0))) > RENEW_SECONDS:
+            self.store.replace(LOCK, json.dumps({**holder, "renewed": time.time()}).encode())
 
     def release(self) -> None:
         if self._holder().get("run") == self.run_id:
@@ -69,11 +69,9 @@ class PublishLock:
 
     def _is_stale(self, holder: dict[str, object]) -> bool:
         dead = gone(holder, self.store.local)
-        return self._age() > STALE_SECONDS if dead is None else dead
-
-    def _age(self) -> float:
-        """Seconds since it was written, 0 where it has just been removed."""
+        if dead is not None:
+            return dead
         try:
-            return time.time() - self.store.modified(LOCK)
+            return time.time() - self.store.modified(LOCK) > STALE_SECONDS
         except FileNotFoundError:
-            return 0.0
+            return False  # released just now

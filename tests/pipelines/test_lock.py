@@ -116,13 +116,16 @@ def test_of_eight_racing_runs_one_gets_it(store):
 def test_steps_renew_the_lock(store):
     lock = PublishLock(store, "mine")
     lock.take()
-    held = store.read(LOCK)
+    held = json.loads(store.read(LOCK))
     for age, renewed in ((RENEW_SECONDS - 60, False), (RENEW_SECONDS + 60, True), (STALE_SECONDS + 60, True)):
+        store.replace(LOCK, json.dumps({**held, "renewed": time.time() - age}).encode())
         then = time.time() - age
         os.utime(store.path(LOCK), (then, then))
         lock.check()
         assert (store.modified(LOCK) > then + 1) is renewed
-        assert json.loads(store.read(LOCK)) == json.loads(held)
+        now = json.loads(store.read(LOCK))
+        assert (now["renewed"] > then + 1) is renewed
+        assert {**now, "renewed": 0} == {**held, "renewed": 0}
 
 
 def test_a_publish_of_hours_elsewhere_keeps_its_lock(store):
@@ -134,4 +137,6 @@ def test_a_publish_of_hours_elsewhere_keeps_its_lock(store):
         with pytest.raises(PublishLocked, match=r"process 1 on elsewhere; from another machine .* 60 minutes after"):
             PublishLock(store, "mine").take()
         PublishLock(store, "other").check()
+        assert time.time() - store.modified(LOCK) < 60
+        store.replace(LOCK, json.dumps({**json.loads(store.read(LOCK)), "renewed": then}).encode())
     assert holder(store) == "other"

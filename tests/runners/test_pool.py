@@ -143,5 +143,5 @@ def test_a_worker_that_is_ended_by_the_pool_blames_no_case(tmp_path):
         assert worker.stdout.readline() == "held\n"
         assert [path.name for path in tmp_path.rglob("*.json")] == ["trying-run-a.json"]
         worker.terminate()
-        assert worker.wait(30) == 0
+        assert worker.wait(30) == -signal.SIGKILL
     assert list(tmp_path.rglob("*.json")) == []
