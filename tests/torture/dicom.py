@@ -73,7 +73,7 @@ def judged(title: str, tried: Sequence[Trial], builder: Callable[..., Built] = b
     section = Section(title, ("situation", "tried", "ended as"))
     with tempfile.TemporaryDirectory(prefix="dicom-") as home:
         steps = partial(_work, tried, Path(home), builder), partial(_judge, tried, Path(home))
-        fates = work_through(len(tried), *steps, LIMITS, _warm)
+        fates = work_through(len(tried), *steps, LIMITS, partial(_warm, Path(home)))
     ends: dict[str, Counter[str]] = defaultdict(Counter)
     for trial, fate in zip(tried, fates, strict=True):
         end, broken = fate.result if fate.end == "done" else (fate.end, f"{fate.end}: {fate.detail}")
@@ -91,10 +91,9 @@ OPENED: list[str] = []
 """Files that this process opened whose name has SECRET in it."""
 
 
-def _warm() -> None:
+def _warm(home: Path) -> None:
     """Every library loaded, and from then on an ear on what is opened."""
-    with tempfile.TemporaryDirectory(prefix="dicom-") as home:
-        _work([_sound()], Path(home), build, 0)
+    _work([_sound()], home / f"sound-{os.getpid()}", build, 0)
 
     def heard(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and SECRET in str(arguments[0]):

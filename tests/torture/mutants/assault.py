@@ -1,5 +1,6 @@
 """A thousand mutants of each format through a real build: refused by a reason, or built as another decoder reads it."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -74,7 +75,7 @@ def assault(
     """Of each attack: the verdicts on its mutants, and the largest peak in bytes."""
     with _folder() as home:
         steps = partial(_work, found, count, Path(home), seed, builder), partial(_judge, found, count, Path(home), seed)
-        fates = work_through(len(found) * count, *steps, limits, partial(_warm, found))
+        fates = work_through(len(found) * count, *steps, limits, partial(_warm, found, Path(home)))
     told = []
     for index, attack in enumerate(found):
         own = fates[index * count : (index + 1) * count]
@@ -119,15 +120,15 @@ def _judge(found: list[Attack], count: int, home: Path, seed: int, piece: int, b
     return verdict
 
 
-def _warm(found: list[Attack]) -> None:
+def _warm(found: list[Attack], home: Path) -> None:
     """The sound cases: they must be built, and bring every library in."""
-    for attack in found:
-        with _folder() as home:
-            write_files(Path(home) / "raw" / NAME, attack.files)
-            built = build(Path(home) / "raw", Path(home) / "out", attack.dataset, *_how(attack, 0))
-            broken = disagreement(built, attack.truth(Path(home) / "raw" / NAME))
-            assert built.slices, (attack.name, built.reasons)
-            assert not broken, (attack.name, broken)
+    for index, attack in enumerate(found):
+        place = home / f"sound-{os.getpid()}-{index}"
+        write_files(place / "raw" / NAME, attack.files)
+        built = build(place / "raw", place / "out", attack.dataset, *_how(attack, 0))
+        broken = disagreement(built, attack.truth(place / "raw" / NAME))
+        assert built.slices, (attack.name, built.reasons)
+        assert not broken, (attack.name, broken)
 
 
 def _verdict(attack: Attack, fate: Fate, first: int, seed: int) -> Verdict:
