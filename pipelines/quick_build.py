@@ -8,7 +8,7 @@ from medvision.pipelines.licences import ANY, annotations_only
 from medvision.pipelines.release import Release, open_release
 from medvision.pipelines.run import run_build
 from medvision.schemas.dataset import PLANES
-from medvision.schemas.options import FORMATS, IMAGES, BuildOptions
+from medvision.schemas.options import CASE_MINUTES, FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
 from medvision.sources.registry import DATASETS
 
@@ -26,6 +26,8 @@ def build(
     limit: int = 0,
     splits_from: str = "",
     replace: bool = False,
+    case_minutes: float = CASE_MINUTES,
+    worker_gb: float = 0.0,
     workers: int = 1,
 ) -> Release:
     """Build a release on this machine and open it; one that stands already is taken up again, not made anew.
@@ -39,6 +41,7 @@ def build(
         licences: Whose images may enter: "any", "commercial", or comma-separated SPDX ids; others give annotations
             only.
         private: This copy is not passed on: keep images of sources that forbid redistribution too.
+        case_minutes, worker_gb: As the options of `medvision build`; they hold for two workers or more.
         workers: Processes that build at a time.
 
     Returns:
@@ -61,6 +64,8 @@ def build(
         limit=limit,
         splits_from=str(splits_from),
         replace=replace,
+        case_minutes=case_minutes,
+        worker_gb=worker_gb,
     )
     run_build(chosen, workers)
     return open_release(str(out))

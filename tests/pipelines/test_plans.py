@@ -363,7 +363,9 @@ def test_plans_come_and_go_without_building_a_shard(raw_of_plans, tmp_path):
     stray.write_bytes(packed("{}"))
     run_build(with_plans)
     assert not stray.exists(), "plans of an older release are garbage"
-    assert run_build(made.options).manifest["plans"] is False
+    with pytest.raises(ValueError, match="holds a release with plans"):
+        run_build(made.options)
+    assert run_build(replace(made.options, replace=True)).manifest["plans"] is False
     assert not made.plans.exists()
     assert sorted((made.out / ".shards").glob("*/attempt-*")) == attempts
     assert open_release(str(made.out)).manifest["switches"] == switches

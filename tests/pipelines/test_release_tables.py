@@ -170,7 +170,7 @@ def test_build_refuses_what_the_command_refuses(options: dict, said: str, tmp_pa
 def test_build_takes_every_option_of_a_build() -> None:
     import inspect
 
-    theirs = set(BuildOptions.__dataclass_fields__) - {"progress_dir", "run_id", "annotations_only"}
+    theirs = set(BuildOptions.__dataclass_fields__) - {"progress_dir", "run_id", "annotations_only", "isolated"}
     assert set(inspect.signature(medvision.build).parameters) == theirs | {"workers", "licences", "private"}
 
 
