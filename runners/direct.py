@@ -8,6 +8,9 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from medvision.runners.launch import Job, Launch
 from medvision.runners.workers import is_dead_worker, watch_workers
 
+SPARE_TRIES = 1
+"""A worker that died without a case in hand was ended by something outside, once."""
+
 
 def direct_options(workers: int, beam_args: Sequence[str] = ()) -> PipelineOptions:
     """Options for one machine.
@@ -35,4 +38,4 @@ def launch_direct(job: Job) -> Iterator[Launch]:
     """This machine alone; nothing is downloaded."""
     options = direct_options(job.workers, job.beam_args)
     apart = options.view_as(DirectOptions).direct_running_mode == "multi_processing"
-    yield Launch(options, local=True, isolated=apart, lost=is_dead_worker)
+    yield Launch(options, local=True, isolated=apart, lost=is_dead_worker, spare_tries=SPARE_TRIES)

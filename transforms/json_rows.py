@@ -33,7 +33,21 @@ def json_rows(batch: pa.RecordBatch) -> list[bytes]:
 
 
 def _is_constant(column: pa.Array) -> bool:
-    return bool(column.slice(1).equals(column.slice(0, max(0, len(column) - 1))))
+    """Whether all values have one text: Arrow takes -0.0 for equal to 0.0, JSON writes the sign."""
+    if not column.slice(1).equals(column.slice(0, max(0, len(column) - 1))):
+        return False
+    return len(column) < 2 or not _has_negative_zero(column)
+
+
+def _has_negative_zero(array: pa.Array) -> bool:
+    if pa.types.is_struct(array.type):
+        return any(_has_negative_zero(field) for field in array.flatten())
+    if pa.types.is_list(array.type):
+        return _has_negative_zero(array.flatten())
+    if not pa.types.is_floating(array.type):
+        return False
+    values = array.to_numpy(zero_copy_only=False)
+    return bool((np.signbit(values) & (values == 0)).any())
 
 
 def _text(value: Any) -> str:

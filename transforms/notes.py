@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from medvision.schemas.record import SHARD_STORE
@@ -38,8 +41,10 @@ class CaseNotes:
         return held
 
     def hold(self, case_id: str) -> None:
-        self.store.replace(self.path, json.dumps({"case": case_id, **myself()}).encode())
         _HELD.add(self)
+        self.store.replace(self.path, json.dumps({"case": case_id, **myself()}).encode())
+        if _ENDING.is_set():
+            self.release()
 
     def release(self) -> None:
         _HELD.discard(self)
@@ -48,12 +53,20 @@ class CaseNotes:
 
 _HELD: set[CaseNotes] = set()
 """Notes that this process would leave behind if it died now."""
+_ENDING = threading.Event()
 
 
+@atexit.register
 def let_go() -> None:
-    """Take back what this process notes: it is about to be ended, for no fault of the case in hand."""
+    """Take back what this process notes, now and from here on: it ends, for no fault of the case in hand.
+
+    A process that ends in order does so by itself. Beam tells the workers beside one that died to end, and does not
+    wait for what they have in hand.
+    """
+    _ENDING.set()
     for notes in list(_HELD):
-        notes.release()
+        with suppress(OSError):  # of a store that is gone nothing more is to be said
+            notes.release()
 
 
 def attempts_under_way(store: Store, names: Iterable[str], run_id: str) -> set[str]:

@@ -116,6 +116,7 @@ def test_only_workers_of_other_processes_are_apart() -> None:
     for workers, args, apart in ((1, (), False), (2, (), True), (2, ("--direct_running_mode=in_memory",), False)):
         with launch_direct(Job(workers, args)) as launch:
             assert launch.isolated is apart
+            assert launch.spare_tries == 1
     for kind, apart in (("LOOPBACK", False), ("EXTERNAL", True), ("DOCKER", True)):
         args = (f"--environment_type={kind}", "--environment_config=x", "--job_endpoint=localhost:8099")
         with launch_flink(Job(2, args)) as launch:

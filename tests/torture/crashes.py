@@ -13,7 +13,7 @@ from torture.scene import write_scenes
 from torture.warm import warm_pool
 from torture.workers import run_workers
 
-KILLS, FAULTS, WORKERS = 200, 40, 10
+KILLS, FAULTS, WORKERS = 200, 40, 6
 
 
 def run(scale: float, seed: int) -> list[Section]:

@@ -62,7 +62,7 @@ def test_a_broken_promise_is_seen(change: dict[str, object], said: str) -> None:
 def test_an_isolation_that_costs_too_much_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "_write_cases", lambda *_: None)
     for more, failures in ((0.002, 0), (0.004, 1)):
-        monkeypatch.setattr(isolation, "_measure", lambda *_, more=more: ([0.1], [more]))
+        monkeypatch.setattr(isolation, "_measure", lambda *_, more=more: ([0.1], [0.1 + more]))
         assert len(isolation.run_isolation(1).failures) == failures
 
 

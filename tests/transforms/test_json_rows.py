@@ -70,6 +70,16 @@ def test_a_column_that_changes_in_the_last_row_is_no_constant():
     ]
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.list_(pa.float32()), pa.struct([("y", pa.float64())])])
+def test_zeros_keep_their_sign_in_a_column_that_arrow_calls_constant(kind):
+    zeros = [0.0, -0.0, 0.0]
+    if pa.types.is_list(kind):
+        values: list[Any] = [[zero] for zero in zeros]
+    else:
+        values = [{"y": zero} for zero in zeros] if pa.types.is_struct(kind) else zeros
+    assert_same(pa.RecordBatch.from_pydict({"a": pa.array(values, kind)}))
+
+
 def test_numbers_that_json_lacks_are_null():
     batch = pa.RecordBatch.from_pydict({"a": [math.nan, math.inf, 1.0]})
     assert json_rows(batch) == [b'{"a":null}', b'{"a":null}', b'{"a":1.0}']

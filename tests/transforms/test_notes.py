@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from medvision.transforms import notes
 from medvision.transforms.notes import CaseNotes, attempts_under_way, let_go, note_progress, read_progress
 from medvision.transforms.store import Store
 
@@ -67,7 +69,8 @@ def test_without_a_folder_there_is_no_progress(tmp_path, monkeypatch):
     assert read_progress(str(tmp_path / "absent")) == {}
 
 
-def test_a_process_that_is_ended_takes_back_its_notes(store):
+def test_a_process_that_is_ended_takes_back_its_notes(store, monkeypatch):
+    monkeypatch.setattr(notes, "_ENDING", threading.Event())
     kept, ended = CaseNotes(store, KEY, "run", "kept"), CaseNotes(store, KEY, "run", "ended")
     kept.hold("case_00001")
     kept.release()
@@ -75,6 +78,27 @@ def test_a_process_that_is_ended_takes_back_its_notes(store):
     let_go()
     let_go()
     assert store.names("") == []
+    ended.hold("case_00003")
+    assert store.names("") == [], "it is ending"
+
+
+@pytest.mark.parametrize(("end", "left"), [("pass", 0), ("sys.exit(3)", 0), ("os.kill(os.getpid(), 9)", 1)])
+def test_a_process_that_ends_in_order_blames_no_case(store, end, left):
+    """As a worker beside one that died: Beam does not wait for the thread that has a case in hand."""
+    program = (
+        "import os, sys, threading\n"
+        "from medvision.transforms.notes import CaseNotes\n"
+        "from medvision.transforms.store import Store\n"
+        "held = threading.Event()\n"
+        "def work():\n"
+        "    CaseNotes(Store(sys.argv[1]), 'key', 'run', 'a').hold('case')\n"
+        "    held.set()\n"
+        "    threading.Event().wait()\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        f"held.wait()\n{end}\n"
+    )
+    subprocess.run([sys.executable, "-c", program, store.root], check=False)
+    assert len(store.names("")) == left
 
 
 def test_attempts_of_other_builds_are_under_way_while_their_processes_live(store):
@@ -82,9 +106,10 @@ def test_attempts_of_other_builds_are_under_way_while_their_processes_live(store
         CaseNotes(store, KEY, run, attempt).hold("case_00001")
     program = (
         "import sys; from medvision.transforms.notes import CaseNotes; from medvision.transforms.store import Store\n"
-        "CaseNotes(Store(sys.argv[1]), 'k' * 32, 'dead', 'c').hold('case_00001')"
+        "CaseNotes(Store(sys.argv[1]), 'k' * 32, 'dead', 'c').hold('case_00001')\n"
+        "import os; os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", program, store.root], check=True)
+    subprocess.run([sys.executable, "-c", program, store.root], check=False)
     names = store.names("")
     assert len(names) == 3
     assert attempts_under_way(store, names, "mine") == {"trying-theirs-b.json", "attempt-b"}
