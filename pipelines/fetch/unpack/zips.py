@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 import zlib
 from lzma import LZMAError
@@ -15,12 +16,19 @@ from medvision.pipelines.fetch.unpack.refusals import Refused
 LOCAL_HEADER = 30
 """Bytes of a member's local header before its name."""
 ENCRYPTED = 0x1
+END = struct.Struct("<4s6xH8x2x")
+"""The record that ends a directory: its mark and how many members it states, of APPNOTE.TXT 4.3.16."""
+END_64_LOCATOR = 20
+END_64 = struct.Struct("<4s28xQ16x")
+"""The same of an archive that needs 64 bits, of APPNOTE.TXT 4.3.14; a locator stands between the two."""
+LONGEST_COMMENT = 1 << 16
 
 
 def unpack_zip(path: Path, place: Place) -> None:
     """Write all members into `place`. Raises Refused."""
     try:
         with zipfile.ZipFile(path) as archive:
+            check_count(path, len(archive.infolist()))
             _check_overlaps(archive.infolist(), path.stat().st_size)
             admitted = [(info, member := _member(info), place.guard.admit(member)) for info in archive.infolist()]
             for info, member, parts in admitted:
@@ -64,6 +72,25 @@ def _member(info: zipfile.ZipInfo) -> Member:
     elif stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         kind = "device"
     return Member(info.orig_filename, info.file_size, kind, bool(info.flag_bits & ENCRYPTED))
+
+
+def check_count(path: Path, found: int) -> None:
+    """A damaged length in the directory swallows the members after it, and zipfile reads to where it ends."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - END.size - LONGEST_COMMENT - END_64_LOCATOR - END_64.size))
+        tail = stream.read()
+    at = len(tail) - END.size
+    if tail[at : at + 4] != b"PK\5\6" or tail[-2:] != b"\0\0":  # a comment follows it
+        at = tail.rindex(b"PK\5\6", 0, at + 4)
+    _, stated = END.unpack_from(tail, at)
+    at -= END_64_LOCATOR + END_64.size
+    if stated == 0xFFFF and at >= 0 and tail[at : at + 4] == b"PK\6\6":
+        _, stated = END_64.unpack_from(tail, at)
+    elif stated == found & 0xFFFF:  # old programs state 16 bits of more members
+        return
+    if stated != found:
+        raise Refused("damaged", detail=f"its directory states {stated} members and holds {found}")
 
 
 def _check_overlaps(infos: list[zipfile.ZipInfo], size: int) -> None:

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from hostile_archives import FORMATS, GOOD_ENTRIES, Entry, write
 
+from medvision.pipelines.fetch.unpack import zips
 from medvision.pipelines.fetch.unpack.guard import Guard, Limits, Member, safe_parts
 from medvision.pipelines.fetch.unpack.refusals import REFUSALS, Refused
 from medvision.pipelines.fetch.unpack.run import kind_of, unpack
@@ -110,3 +111,30 @@ def test_folders_may_come_twice():
         guard.admit(Member(name, 1, kind))
     with pytest.raises(Refused, match="duplicate_name"):
         guard.admit(Member("a/b/c", 1))
+
+
+@pytest.mark.parametrize("comment", [b"", b"of the archive"])
+def test_a_zip_whose_directory_swallows_members_is_damaged(comment, tmp_path):
+    """One flipped bit: the second member's comment is then the rest of the directory, and zipfile sees two members."""
+    archive = write("zip", GOOD_ENTRIES, tmp_path / "a.zip")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.comment = comment
+    data = bytearray(archive.read_bytes())
+    entry = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 1)
+    data[entry + 33] |= 0x08
+    assert len(unpack(archive, tmp_path / "whole").listing) == 4
+    archive.write_bytes(data)
+    with pytest.raises(Refused) as refused:
+        unpack(archive, tmp_path / "target")
+    assert refused.value.code == "damaged"
+    assert "states 4 members and holds 2" in str(refused.value)
+
+
+@pytest.mark.parametrize("count", [65535, 65537])
+def test_a_zip_of_more_members_than_sixteen_bits_count(count, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(count):
+            archive.writestr(zipfile.ZipInfo(f"{number:05}"), b"")
+    zips.check_count(tmp_path / "a.zip", count)
+    with pytest.raises(Refused, match=f"states {count} members and holds {count - 65535}"):
+        zips.check_count(tmp_path / "a.zip", count - 65535)
