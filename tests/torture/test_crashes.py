@@ -11,7 +11,7 @@ from promises.release_bytes import release_bytes
 from torture import faults, kills
 from torture.faulted import how_it_ended
 from torture.scene import NEW, NONE, OLD, Scene, damage, in_flight, standing, write_scenes
-from torture.warm import CRASHED, Ended, warm_pool
+from torture.warm import CRASHED, Ended, Forked, warm_pool
 
 from medvision.schemas.record import PUBLISHING
 
@@ -39,6 +39,13 @@ def test_killed_builds_lose_nothing(scenes: tuple[Scene, Scene], pool: ProcessPo
     section = kills.run_kills(pool, scenes, 4, random.Random(1))
     assert section.failures == []
     assert sum(row[1] for row in section.rows) >= 4
+
+
+def test_a_build_killed_before_its_first_line_said_nothing(tmp_path: Path) -> None:
+    for turn in range(20):
+        process = Forked(["datasets"], tmp_path / f"log{turn}")
+        process.kill()
+        assert process.wait() == Ended(kills.KILLED)
 
 
 def test_faulty_disks_lose_nothing(scenes: tuple[Scene, Scene], pool: ProcessPoolExecutor) -> None:

@@ -76,6 +76,7 @@ class Forked:
     def __init__(self, arguments: list[str], log: Path, stage: str = "", prepare: Prepare = _nothing) -> None:
         self.log, self.report = log, Path(f"{log}.json")
         self.report.unlink(missing_ok=True)
+        self.log.write_bytes(b"")  # here: the child may be killed before its first line
         self.pid = os.fork()
         if not self.pid:
             self._child(arguments, stage, prepare)
@@ -94,7 +95,7 @@ class Forked:
         code, built, seen = CRASHED, list[str](), dict[str, Any]
         try:
             _own_group(0)
-            out = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            out = os.open(self.log, os.O_WRONLY)
             os.dup2(out, 1)
             os.dup2(out, 2)
             seen = prepare()
@@ -107,7 +108,9 @@ class Forked:
         except BaseException:  # noqa: BLE001 (whatever it was, it is the outcome)
             traceback.print_exc()
         finally:
-            self.report.write_text(json.dumps({"built": built, "seen": seen()}))
+            draft = self.report.with_suffix(".draft")
+            draft.write_text(json.dumps({"built": built, "seen": seen()}))
+            draft.replace(self.report)
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
