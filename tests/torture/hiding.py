@@ -124,11 +124,15 @@ HIDERS: dict[str, Callable[[Path, Canaries], None]] = {
 
 
 def _neighbours(root: Path, names: Sequence[str], canaries: Canaries) -> None:
-    """Names that no table matches, beside and below what they do, and where links lead."""
+    """Names that no table matches, beside and below what they do, and where links lead.
+
+    A link to nowhere in the folder of a series is a slice that is missing, and to blame by its name.
+    """
     for folder in sorted(path for path in root.rglob("*") if path.is_dir()):
         (folder / f"{canaries.hide('name of a file')}.txt").write_text(canaries.hide("text beside"))
         (folder / canaries.hide("name of a folder")).mkdir()
-        (folder / canaries.hide("name of a link")).symlink_to(f"/nowhere/{canaries.hide('where a link leads')}")
+        if not any(folder.glob("*.dcm")):
+            (folder / canaries.hide("name of a link")).symlink_to(f"/nowhere/{canaries.hide('where a link leads')}")
     for name in names:
         place = root / name / canaries.hide("folder like a case") / f"{canaries.hide('file like an image')}.nii.gz"
         place.parent.mkdir()
