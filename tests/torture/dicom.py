@@ -16,18 +16,9 @@ import numpy as np
 import pydicom
 from torture.mutants.attack import AFFINE, NAME, Files, sound_voxels, table, write_files
 from torture.mutants.case_path import Built, build
-from torture.mutants.series import (
-    SERIES,
-    SYNTAXES,
-    packed,
-    parsed,
-    read_series,
-    segmentation,
-    series,
-    set_raw,
-    truth_by_nifti,
-    truth_by_seg,
-)
+from torture.mutants.dicom_damage import SYNTAXES, set_raw
+from torture.mutants.dicom_scene import SERIES, packed, segmentation, series
+from torture.mutants.dicom_truth import parsed, read_series, truth_by_nifti, truth_by_seg
 from torture.mutants.truth import disagreement
 from torture.pool import MIB, Limits, work_through
 from torture.report import Section
