@@ -22,7 +22,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from medvision.schemas.failures import StorageError
 
 PATIENCE_SECONDS = 120.0
-"""No new try of a request begins later than this after its first."""
+"""No new try of a request begins later than this after its first failure, however long that took to come."""
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 16.0
 WORK_TRIES = 3
@@ -58,8 +58,8 @@ def asking(fs: fsspec.AbstractFileSystem, what: str, ask: Callable[[], T]) -> T:
     """
     if isinstance(fs, LocalFileSystem | MemoryFileSystem):
         return ask()
-    start = time.monotonic()
-    patience = PATIENCE_SECONDS if start - _Outage.given_up_at > PATIENCE_SECONDS else 0.0
+    patience = PATIENCE_SECONDS if time.monotonic() - _Outage.given_up_at > PATIENCE_SECONDS else 0.0
+    until = float("inf")
     for turn in count():
         try:
             return ask()
@@ -70,9 +70,10 @@ def asking(fs: fsspec.AbstractFileSystem, what: str, ask: Callable[[], T]) -> T:
             if fault is None:
                 raise
             wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**turn) * random.uniform(0.5, 1.0)
-            passing = is_passing(fault)
-            if not passing or time.monotonic() - start + wait > patience:
-                _Outage.given_up_at = time.monotonic() if passing else _Outage.given_up_at
+            passing, now = is_passing(fault), time.monotonic()
+            until = min(until, now + patience)
+            if not passing or now + wait > until:
+                _Outage.given_up_at = now if passing else _Outage.given_up_at
                 raise StorageError.because_of(what, fault, passing) from error
         time.sleep(wait)
     raise AssertionError("the loop above ends by itself")

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torture.report import Section
 
@@ -31,6 +32,9 @@ PARTS: dict[str, str] = {
 """Name of a part to the module whose `run(scale, seed)` returns its sections."""
 
 
+PIPED_COLUMNS = 200
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all when none is named")
@@ -41,12 +45,19 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
     sections: list[Section] = []
+    failures: list[str] = []
     for name in arguments.parts or PARTS:
         began = time.monotonic()
-        found = import_module(PARTS[name]).run(arguments.scale, arguments.seed)
+        try:
+            found = import_module(PARTS[name]).run(arguments.scale, arguments.seed)
+        except Exception as error:  # noqa: BLE001 (the other parts are tried all the same)
+            console.print_exception()
+            failures.append(f"{name} did not come to its end: {type(error).__name__}: {error}")
+            continue
         sections += found
+        failures += [failure for section in found for failure in section.failures]
         if arguments.markdown:
             fill(arguments.markdown, name, found)
         for section in found:
@@ -54,9 +65,8 @@ def main() -> int:
         console.print(f"{name}: {time.monotonic() - began:.0f} s\n")
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(section) for section in sections], indent=1) + "\n")
-    failures = [failure for section in sections for failure in section.failures]
     for failure in failures:
-        console.print(f"[red]gave way:[/] {failure}")
+        console.print(f"[red]gave way:[/] {escape(failure)}")
     console.print(f"{len(sections)} tables, {len(failures)} promises broken")
     return 1 if failures else 0
 

@@ -98,6 +98,22 @@ def test_patience_ends(clock: list[float]) -> None:
     assert max(clock) <= LONGEST_WAIT_SECONDS
 
 
+def test_a_request_that_takes_long_to_fail_is_made_again(clock: list[float]) -> None:
+    tries = iter([TimeoutError(), TimeoutError()])
+
+    def upload() -> str:
+        clock.append(2 * PATIENCE_SECONDS)
+        for error in tries:
+            raise error
+        return "answer"
+
+    with pytest.raises(StorageError, match="TimeoutError"):  # the second failure comes when patience is at its end
+        asking(REMOTE, "write x", upload)
+    clock.append(PATIENCE_SECONDS + 1)
+    tries = iter([TimeoutError()])
+    assert asking(REMOTE, "write x", upload) == "answer"
+
+
 def test_during_an_outage_the_next_requests_are_made_once(clock: list[float]) -> None:
     with pytest.raises(StorageError):
         asking(REMOTE, "read x", failing([Answered(503)] * 1000))
