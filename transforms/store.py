@@ -21,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 from medvision.schemas.failures import StorageError
 from medvision.transforms.retries import asking, is_passing, working
 from medvision.transforms.upload import Upload
+from medvision.transforms.walk import find_files
 
 T = TypeVar("T")
 
@@ -32,7 +33,6 @@ WHOLE_BYTES = 1 << 25
 """Files up to this size are read in one request and held in memory, where they stand in an object store."""
 PARTIAL = ".partial"
 """Ending of a file that is still being written."""
-LISTING_TRIES = 20
 BUFFER_BYTES = 1 << 18
 """Small writes are hashed and passed on together: formats make thousands of a few bytes each."""
 
@@ -128,8 +128,7 @@ class Store:
 
     def names(self, folder: str, partial: bool = False) -> list[str]:
         """Sorted relative paths of all files below `folder`, none when it is absent; unfinished ones on request."""
-        found = self._find(folder)
-        names = sorted(path[len(self.root) + 1 :] for path in found)
+        names = sorted(path[len(self.root) + 1 :] for path, _ in find_files(self.fs, self.path(folder)))
         return names if partial else [name for name in names if not name.endswith(PARTIAL)]
 
     def entries(self) -> list[str]:
@@ -143,16 +142,6 @@ class Store:
     def unfinished(self) -> list[str]:
         """Sorted names of the files directly below the root that a killed process left half written."""
         return [name for name in self.entries() if name.endswith(PARTIAL)]
-
-    def _find(self, folder: str) -> list[str]:
-        """All files; listed again where another process removed one in the middle of it."""
-        for left in reversed(range(LISTING_TRIES)):
-            try:
-                return self._ask("list", folder, lambda: list(self.fs.find(self.path(folder))))
-            except FileNotFoundError:
-                if not left:
-                    raise
-        return []
 
     @contextmanager
     def writing(self, relative: str) -> Iterator[HashingWriter]:

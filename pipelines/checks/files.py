@@ -17,6 +17,7 @@ from medvision.schemas.plans import PLANS
 from medvision.schemas.record import FILE_SCHEMA, FILES_TABLE, MANIFEST, SOURCE_SCHEMA, SOURCES_TABLE, PublishedFile
 from medvision.schemas.rows import ANNOTATION_SCHEMA, DATA_SCHEMA
 from medvision.schemas.volumes import VOLUME_SCHEMA
+from medvision.transforms.walk import find_files
 
 READERS = 8
 """Files hashed at once: hashing frees the interpreter, and a remote store answers many requests at a time."""
@@ -62,7 +63,7 @@ def check_present(release: Release, findings: Findings) -> None:
     found: dict[str, int] = {}
     for folder in folders:
         with findings.guard("files_present", folder):
-            for path, info in release.fs.find(release.locate(folder), detail=True).items():
+            for path, info in find_files(release.fs, release.locate(folder)):
                 found[path.removeprefix(f"{release.root}/")] = info["size"]
     listed = Counter(file.path for file in files)
     for path in sorted(path for path, times in listed.items() if times > 1):

@@ -21,6 +21,8 @@ from torture.scene import Scene, damage, finished, standing
 from torture.warm import Ended, build
 
 PROTOCOLS = ("faulty", "faultyobjects")
+TIME_OUTS = 5
+"""Of each kind of operation: a build must be done in spite of each, so more of them are worth it."""
 HUNDREDTH = 100
 """Waits of the retries are this much shorter."""
 
@@ -37,7 +39,7 @@ class Fault:
 def all_faults() -> list[Fault]:
     """Every kind of fault with every kind of operation that it makes sense for."""
     faults = [Fault("EIO once", Plan((kind,), errno.EIO)) for kind in KINDS]
-    faults += [Fault("time-out once", Plan((kind,), errno.ETIMEDOUT), survived=True) for kind in KINDS]
+    faults += [Fault("time-out once", Plan((kind,), errno.ETIMEDOUT), survived=True) for kind in KINDS] * TIME_OUTS
     for kind in ("create", "open", "write", "close"):
         faults.append(Fault("disk full from then on (ENOSPC)", Plan((kind,), errno.ENOSPC, lasting=True)))
     for kind in ("create", "close", "rename", "copy", "remove"):

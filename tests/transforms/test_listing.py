@@ -1,4 +1,4 @@
-"""The quick walk of a local folder lists what fsspec's own does."""
+"""Sources of a raw folder, by every way to name it."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from medvision.schemas.case import SourceFile
-from medvision.transforms.listing import list_sources, walk_local
+from medvision.transforms.listing import list_sources
 
 
 @pytest.fixture
@@ -25,12 +25,6 @@ def folder(tmp_path: Path) -> Path:
     (home / "linked").symlink_to(tmp_path / "apart")
     (home / "gone.bin").symlink_to("nowhere")
     return home
-
-
-def test_the_walk_lists_what_fsspec_lists(folder: Path) -> None:
-    found = LocalFileSystem().find(str(folder), detail=True)
-    kept = {path: {key: info[key] for key in ("size", "mtime", "created")} for path, info in found.items()}
-    assert dict(walk_local(str(folder))) == kept
 
 
 def test_every_way_to_name_a_folder_gives_the_same_sources(folder: Path) -> None:
@@ -57,6 +51,6 @@ def test_a_folder_that_may_not_be_listed_is_an_error(folder: Path, monkeypatch: 
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
-    monkeypatch.setattr("medvision.transforms.listing.os.scandir", refuse)
+    monkeypatch.setattr("medvision.transforms.walk.os.scandir", refuse)
     with pytest.raises(PermissionError):
         list_sources(LocalFileSystem(), str(folder))
