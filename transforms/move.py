@@ -141,7 +141,7 @@ def move_of(shape: tuple[int, ...], orientation: str, size: tuple[int, int] | No
     turned = orientation == "radiological"
     if size is None:
         return Move((rows, columns), (rows, columns), turned)
-    if len(size) != 2 or any(int(n) != n or n < 1 for n in size):
+    if np.ndim(size) != 1 or len(size) != 2 or any(int(n) != n or n < 1 for n in size):
         raise ValueError(f"size must be (height, width) in whole pixels of at least 1, got {size!r}")
     height, width = map(int, size)
     return Move((rows, columns), (width, height) if turned else (height, width), turned)

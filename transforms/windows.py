@@ -109,7 +109,7 @@ def choose_window(window: Window, row: Mapping[str, Any], label: int | None) -> 
         return upstream_window(row, label)
     if window == "percentile":
         return None
-    if not isinstance(window, str) and len(window) == 2:
+    if np.ndim(window) == 1 and len(window) == 2:
         width, level = map(float, window)
         if math.isfinite(level) and 0 < width < math.inf:
             return width, level

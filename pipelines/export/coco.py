@@ -14,7 +14,7 @@ import orjson
 from medvision.pipelines.export.boxes import ShownBox, component_masks, shown_boxes
 from medvision.pipelines.export.coco_categories import Categories, read_categories
 from medvision.pipelines.export.extra import need
-from medvision.pipelines.export.folder import ExportError
+from medvision.pipelines.export.folder import ExportError, safe_name
 from medvision.pipelines.export.job import ExportJob
 from medvision.pipelines.export.json_list import JsonList
 from medvision.pipelines.export.select import side_of
@@ -40,13 +40,13 @@ def write_coco(job: ExportJob) -> None:
     Images of landmarks alone have no boxes by nature and are left out: listed, they would count as empty.
 
     Raises:
-        ExportError: pycocotools is missing, or images are asked of a release without.
+        ExportError: pycocotools is missing, or images are asked of a dataset without.
         ReleaseError: A mask does not fit its boxes.
     """
     mask_api = need("pycocotools.mask", "coco")
     data = {file.path for file in job.release.files("data")}
-    if (job.options.images or "none") != "none" and not data:
-        raise ExportError(f"{job.release.url} was built without images; leave --images out")
+    if (job.options.images or "none") != "none":
+        _require_images(job)
     for dataset in job.selection.names(job.release):
         categories = read_categories(job.release, dataset)
         for side in job.selection.sides:
@@ -56,6 +56,17 @@ def write_coco(job: ExportJob) -> None:
                     for row in _rows(job, file, data):
                         written.add(row)
                         job.advance(1)
+
+
+def _require_images(job: ExportJob) -> None:
+    held = {file.dataset for file in job.release.files("data")}
+    without = {file.dataset for file in job.selection.files(job.release)} - held
+    if without:
+        names = ", ".join(sorted(without))
+        raise ExportError(
+            f"{job.release.url} holds no images of {names} in Parquet files: built without them, in tars alone, or "
+            "kept out by licence; leave --images out, or name others by --dataset"
+        )
 
 
 def _rows(job: ExportJob, file: PublishedFile, data: set[str]) -> Iterator[Row]:
@@ -140,7 +151,7 @@ def image_entry(row: Row, number: int) -> dict[str, Any]:
     licence = {"license": 1} if row["dataset"] in DATASETS else {}
     return {
         "id": number,
-        "file_name": f"images/{stem}/{row['slice_id']}.png",
+        "file_name": f"images/{safe_name(stem)}/{safe_name(row['slice_id'] + '.png')}",
         "width": row["width"],
         "height": row["height"],
         **licence,

@@ -148,7 +148,7 @@ def _label_code(picture: Picture, item: Row) -> Any:
 
 
 def _code(value: str, meaning: str) -> Any:
-    """A private code: at most 16 characters (VR SH) and 64 (VR LO)."""
+    """A private code, over 16 characters as a long code value (PS3.3 8.1); its meaning has 64 at most (VR LO)."""
     from highdicom.sr import CodedConcept
 
-    return CodedConcept(value[:16].strip(), SCHEME, (meaning or value).replace("\\", "/")[:64])
+    return CodedConcept(value.strip(), SCHEME, (meaning or value).replace("\\", "/")[:64])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -18,7 +19,8 @@ from medvision.pipelines.release import Release
 NOTE = "export.json"
 """What an export says of itself, written last; a folder without it is not replaced."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
-LONGEST_NAME = 150
+LONGEST_NAME, KEPT_END = 150, 32
+"""Characters of a name at most, and of them at the end of one that is cut."""
 
 
 class ExportError(ValueError):
@@ -85,9 +87,15 @@ def write_note(folder: ExportFolder, note: dict[str, Any], name: str = NOTE) -> 
 
 
 def safe_name(text: str) -> str:
-    """A name of one file or folder: no separator, not hidden, not `..`, at most 150 characters; safe ones unchanged."""
-    name = UNSAFE.sub("_", text).lstrip(".")[:LONGEST_NAME]
-    return name or "_"
+    """A name of one file or folder: no separator, not hidden, not `..`, at most 150 characters; safe ones unchanged.
+
+    In a longer one a hash stands for the middle: what sets names apart is often at their end, as is the file's kind.
+    """
+    name = UNSAFE.sub("_", text).lstrip(".") or "_"
+    if len(name) <= LONGEST_NAME:
+        return name
+    middle = f"_{hashlib.sha256(text.encode()).hexdigest()[:16]}_"
+    return name[: LONGEST_NAME - KEPT_END - len(middle)] + middle + name[-KEPT_END:]
 
 
 def _checked(out: str, release: Release, replace: bool, note: str, option: str) -> Path:

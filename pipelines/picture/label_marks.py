@@ -24,7 +24,7 @@ FEW = 8
 def box_marks(row: Row, move: Move, chosen: Chosen) -> Iterator[Mark]:
     """A box a component; the largest of a label bears its name, and all their size where they are few."""
     segments = chosen.segments(row)
-    few = sum(len(segment["boxes"]) for segment in segments) <= FEW
+    few = sum(len(boxes_of(segment, chosen)) for segment in segments) <= FEW
     for segment in segments:
         moved, style = move.segment(segment), style_of(int(segment["label"]))
         boxes = boxes_of(moved, chosen)

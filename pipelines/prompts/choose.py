@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -74,13 +75,26 @@ def limited(release: Release, files: list[PairsFile], options: PromptOptions) ->
     """
     if not options.per_config:
         return None
-    by_config: dict[str, list[PairsFile]] = {}
-    for item in files:
-        by_config.setdefault(item.config, []).append(item)
     return {
         config: set(heapq.nsmallest(options.per_config, _ids(release, items, options), key=_rank))
-        for config, items in by_config.items()
+        for config, items in _by_config(files).items()
     }
+
+
+def count_chosen(release: Release, files: list[PairsFile], options: PromptOptions) -> Counter[str]:
+    """Pairs by dataset that these files are asked for."""
+    found: Counter[str] = Counter()
+    for items in _by_config(files).values():
+        count = sum(1 for _ in _ids(release, items, options))
+        found[items[0].file.dataset] += min(count, options.per_config or count)
+    return found
+
+
+def _by_config(files: list[PairsFile]) -> dict[str, list[PairsFile]]:
+    found: dict[str, list[PairsFile]] = {}
+    for item in files:
+        found.setdefault(item.config, []).append(item)
+    return found
 
 
 def _ids(release: Release, items: list[PairsFile], options: PromptOptions) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medvision.pipelines.export.folder import export_folder, write_note
 from medvision.pipelines.prompts.ask import Asker, NotAsked
 from medvision.pipelines.prompts.card import write_card
-from medvision.pipelines.prompts.choose import PairsFile, limited, pairs_files
+from medvision.pipelines.prompts.choose import PairsFile, count_chosen, limited, pairs_files
 from medvision.pipelines.prompts.errors import PromptError
 from medvision.pipelines.prompts.files import SINKS
 from medvision.pipelines.prompts.options import PromptOptions
@@ -77,9 +77,9 @@ def write_prompts(
     options.check()
     asker = Asker(options, load_templates(options.templates))
     release = open_current(url)
-    files, without = _with_pictures(release, pairs_files(release, options))
+    files, without = _with_pictures(release, pairs_files(release, options), options)
     counts: Counter[str] = Counter()
-    left_out: Counter[tuple[str, str]] = Counter({(name, "no_images"): n for name, n in without.items()})
+    left_out: Counter[tuple[str, str]] = Counter({(name, "no_images"): n for name, n in without.items() if n})
     with export_folder(out, release, replace, NOTE, "--to") as folder:
         limits = limited(release, files, options)
         total = sum(len(ids) for ids in limits.values()) if limits else sum(item.file.rows for item in files)
@@ -114,20 +114,20 @@ def _why(left_out: Counter[tuple[str, str]]) -> str:
     return ", ".join(reasons) or "upstream's default set has none of these pairs; --instances all takes the others too"
 
 
-def _with_pictures(release: Release, files: list[PairsFile]) -> tuple[list[PairsFile], Counter[str]]:
-    """Files of datasets whose pictures the release holds, and the number of pairs of the others by dataset."""
+def _with_pictures(
+    release: Release, files: list[PairsFile], options: PromptOptions
+) -> tuple[list[PairsFile], Counter[str]]:
+    """Files of datasets whose pictures the release holds, and the number of chosen pairs of the others by dataset."""
     held = {file.dataset for file in release.files("data")}
-    without: Counter[str] = Counter()
-    for item in files:
-        if item.file.dataset not in held:
-            without[item.file.dataset] += item.file.rows
     kept = [item for item in files if item.file.dataset in held]
+    without = [item for item in files if item.file.dataset not in held]
     if not kept:
+        names = sorted({item.file.dataset for item in without})
         raise PromptError(
-            f"{release.url} holds no pictures of {', '.join(sorted(without))}: build it again with images (no "
+            f"{release.url} holds no pictures of {', '.join(names)}: build it again with images (no "
             "--images none, formats with parquet), and with --private where a licence kept them out"
         )
-    return kept, without
+    return kept, count_chosen(release, without, options)
 
 
 @dataclass

@@ -22,6 +22,9 @@ COMMON = ("description", "label", "modality", "plane", "width", "height", "pixel
 LANDMARKS = ("points", "name", "directed")
 FIELDS = {"question": str, "answer": str, "decimals": int}
 MOST_DECIMALS = 12
+SIZE = {"width": 448, "height": 336, "pixel_width_mm": "0.500", "pixel_height_mm": "0.750"}
+SAMPLE: dict[str, Any] = {**dict.fromkeys(COMMON, "x"), **SIZE}
+"""Facts of the types that a question has them in."""
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
@@ -95,7 +98,7 @@ class Templates:
     def _try(self, kind: str, texts: Texts) -> None:
         """Fill it in once with each choice, so that a wrong `points[9]` is found now and not after an hour."""
         for filled in ("", "x"):
-            facts: dict[str, Any] = dict.fromkeys(COMMON, "x") | {"description": filled}
+            facts = SAMPLE | {"description": filled}
             if kind in ("distance", "angle"):
                 points = ["a", "b"] if kind == "distance" else ["a", "b", "c", "d"]
                 facts |= {"points": points, "name": filled, "directed": bool(filled)}

@@ -14,7 +14,7 @@ from medvision.pipelines.report.batches import Batch, batches
 from medvision.pipelines.report.candidates import Candidates
 from medvision.pipelines.report.doubts import Doubt
 from medvision.pipelines.report.outliers import find_outliers
-from medvision.pipelines.report.quantities import AREA, BOX, LENGTHS, Key, columns_of, quantities
+from medvision.pipelines.report.quantities import AREA, BOX, LENGTHS, Key, columns_of, flat, quantities
 from medvision.pipelines.report.row_doubts import COLUMNS, RowDoubts
 from medvision.pipelines.report.sample import Sample
 from medvision.schemas.rules import Rules
@@ -79,13 +79,15 @@ def _count(batch: Batch, found: Survey) -> None:
         .to_pylist()
     ):
         found.slices[batch.dataset, row["side"], row["plane"]] += row["count_all"]
-    segments = pc.list_flatten(batch.rows["segments"])
-    for item in pc.value_counts(segments.field("name").fill_null("")).to_pylist():
+    rows, segments = flat(batch.rows["segments"])
+    shown = pa.table({"row": rows, "name": segments.field("name").fill_null("")})
+    once = shown.group_by(["row", "name"]).aggregate([])  # a slice may show several labels without a name
+    for item in pc.value_counts(once["name"]).to_pylist():
         found.labels[batch.dataset, item["values"]] += item["counts"]
     sides_mm = batch.pairs("pixel_spacing_mm")
-    rows = np.repeat(np.arange(len(sides_mm)), 2)
+    of_sides = np.repeat(np.arange(len(sides_mm)), 2)
     pixels = found.of_datasets.setdefault((batch.dataset, PIXEL), Sample())
-    pixels.add(sides_mm.reshape(-1), batch.ranks(PIXEL, rows))
+    pixels.add(sides_mm.reshape(-1), batch.ranks(PIXEL, of_sides))
     measures = pc.list_flatten(batch.rows["biometrics"])
     for key, name in zip(measures.field("key").to_pylist(), measures.field("name").to_pylist(), strict=True):
         found.measure_names.setdefault((batch.dataset, key), name)

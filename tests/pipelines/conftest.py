@@ -42,6 +42,15 @@ def built(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture(scope="session")
+def mixed(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Release of the same, KiTS23 without images as by a licence; not to be changed."""
+    out = tmp_path_factory.mktemp("mixed") / "release"
+    names = ("ACDC", "KiTS23")
+    run_build(BuildOptions(str(raw), str(out), names, "1.4.0", ("axial",), ("parquet",), annotations_only=("KiTS23",)))
+    return out
+
+
+@pytest.fixture(scope="session")
 def version(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Release of miniature KiTS23, CAMUS and FeTA24, axial and coronal, without images, by rules; not to be changed."""
     names = ("CAMUS", "FeTA24", "KiTS23")

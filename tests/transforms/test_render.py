@@ -440,9 +440,12 @@ def test_ellipses_move_about_pixel_edges_and_keep_their_length_in_mm():
         ({}, {"window": (0, 40)}, r"window must be .* got \(0, 40\)"),
         ({}, {"window": (400, float("nan"))}, r"window must be .* got \(400, nan\)"),
         ({}, {"window": (400, 40, 1)}, r"window must be .* got \(400, 40, 1\)"),
+        ({}, {"window": 400}, r"window must be .* got 400"),
+        ({}, {"window": None}, r"window must be .* got None"),
         ({}, {"orientation": "LPS"}, r"orientation must be .* got 'LPS'"),
         ({}, {"size": (0, 5)}, r"size must be .* got \(0, 5\)"),
         ({}, {"size": (2.5, 5)}, r"size must be .* got \(2.5, 5\)"),
+        ({}, {"size": 448}, r"size must be .* got 448"),
         ({"image": None}, {}, r"slice 's-1' has no image: render rows of data/"),
         ({"image": {"bytes": None, "path": "a.png"}}, {}, r"slice 's-1' has no image"),
         (

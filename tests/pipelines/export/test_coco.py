@@ -168,6 +168,25 @@ def test_a_dataset_whose_labels_mean_different_things_has_a_category_a_task(tmp_
     assert first == [200_001, 200_001, 200_002]
 
 
+@pytest.mark.parametrize("case", ["Müller (1)", "c" * 160])
+def test_pictures_are_written_where_the_file_says(tmp_path: Path, case: str) -> None:
+    tiny = TinyRelease.correct()
+    for rows in tiny.shards.values():
+        for row in rows:
+            image = tiny.images.pop(row["slice_id"])
+            row["slice_id"] = row["slice_id"].replace("case", case)
+            tiny.images[row["slice_id"]] = image
+    release, out = tiny.write(tmp_path / "r"), tmp_path / "o"
+    export_release(str(release), "coco", str(out), options=FormOptions(images="png16"))
+    named = [
+        picture["file_name"]
+        for path in (out / DATASET).glob("*.json")
+        for picture in json.loads(path.read_text())["images"]
+    ]
+    assert len(set(named)) == 9
+    assert sorted(named) == sorted(str(path.relative_to(out / DATASET)) for path in out.rglob("*.png"))
+
+
 def test_exact_rules_show_corner_connected_boxes(own: Any, tmp_path: Path) -> None:
     export_release(str(own.exact), "coco", str(tmp_path / "o"), Selection(datasets=("OwnCT",)))
     rows = slices(own.exact, "annotations/OwnCT/*.parquet")
@@ -208,5 +227,13 @@ def test_a_mask_that_does_not_fit_its_boxes_is_an_error(built: Any, tmp_path: Pa
 
 
 def test_a_release_without_images_has_none_to_write(version: Any, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="was built without images"):
+    with pytest.raises(ExportError, match="holds no images of CAMUS, FeTA24, KiTS23 in Parquet files"):
         export_release(str(version("1.4.0")), "coco", str(tmp_path / "o"), options=FormOptions(images="png8"))
+
+
+def test_datasets_that_a_licence_keeps_without_images_are_named(mixed: Path, tmp_path: Path) -> None:
+    options = FormOptions(images="png8")
+    with pytest.raises(ExportError, match=r"holds no images of KiTS23 in .* name others by --dataset"):
+        export_release(str(mixed), "coco", str(tmp_path / "o"), options=options)
+    done = export_release(str(mixed), "coco", str(tmp_path / "o"), Selection(("ACDC",)), options)
+    assert len(list((tmp_path / "o").rglob("*.png"))) == done.counts["images"] > 0

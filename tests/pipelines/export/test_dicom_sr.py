@@ -14,6 +14,7 @@ import pytest
 from own_series import FILM_MM, FILMS, NAME, ORIENTATIONS, PATIENT, SHAPE, Own
 from raw_sources import LOCAL
 
+from medvision.pipelines.export import dicom_groups
 from medvision.pipelines.export.dicom_series import NotOfSeries, read_series
 from medvision.pipelines.export.folder import ExportError
 from medvision.pipelines.export.job import FormOptions
@@ -247,3 +248,8 @@ def test_slices_across_the_files_are_counted_not_drawn(own: Own, tmp_path: Path)
     planes = {"case_1": 2, "case_2": 0, "case_3": 2}
     assert done.counts["slices_across"] == sum(row["slice_dim"] != planes[row["case_id"]] for row in rows)
     assert SHAPE[2] == 9
+
+
+def test_long_measure_keys_keep_codes_of_their_own() -> None:
+    keys = ["A-L_10_11-L_12_13", "A-L_10_11-L_12_14", "SNA"]
+    assert [dicom_groups._code(key, "an angle").value for key in keys] == keys

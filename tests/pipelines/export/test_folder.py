@@ -102,6 +102,12 @@ def test_safe_names_stay_in_their_folder(text: str) -> None:
     assert safe_name(name) == name
 
 
+@given(st.text("cé", min_size=140, max_size=300), st.sampled_from(["-w400l40.png", "-p.png", ".mrk.json"]))
+def test_long_names_keep_their_end_and_differ(text: str, end: str) -> None:
+    assert safe_name(text + end).endswith(end)
+    assert len({safe_name(text + end), safe_name(text + "c" + end), safe_name(text + "-q.png")}) == 3
+
+
 def test_two_rows_of_one_name_are_an_error(release: Release, tmp_path: Path) -> None:
     def write_both() -> None:
         with export_folder(str(tmp_path / "o"), release, False) as folder:

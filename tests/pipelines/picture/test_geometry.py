@@ -8,10 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from medvision.pipelines.picture.angles import arc_between
+from medvision.pipelines.picture.chosen import choose
+from medvision.pipelines.picture.label_marks import box_marks
 from medvision.pipelines.picture.marks import outline_edges
 from medvision.pipelines.picture.scale import bar_mm
 from medvision.pipelines.picture.targets import parse_target
 from medvision.transforms.biometrics import folded_angle_deg
+from medvision.transforms.move import move_of
 
 places = st.tuples(st.floats(-50, 50), st.floats(-50, 50))
 
@@ -73,3 +76,19 @@ def test_every_pair_id_leads_to_its_slice_and_kind(built):
         for pair in pq.read_table(file, columns=["pair_id", "slice_id", "label"], partitioning=None).to_pylist():
             target = parse_target(pair["pair_id"])
             assert (target.slice_id, target.kind, target.label) == (pair["slice_id"], kind, pair["label"])
+
+
+def test_boxes_are_few_or_many_by_those_that_the_rules_show():
+    """Nine pixels that touch at corners: nine boxes by 1.4.0, whose sizes the legend alone has, one by `exact`."""
+    boxes = [
+        {"min_rc": [n, n], "max_rc": [n, n], "center_rc": [n, n], "size_mm": [2.0, 3.0], "pixel_count": 1}
+        for n in range(9)
+    ]
+    one = {"start_rc": [0, 0], "stop_rc": [9, 9], "start_mm": [0.0, 0.0], "stop_mm": [18.0, 27.0], "pixel_count": 9}
+    row = {"segments": [{"label": 1, "name": "liver", "boxes": boxes, "instances": [one]}]}
+    texts = {
+        rules: [mark.texts for mark in box_marks(row, move_of((9, 11), "array"), choose(row, rules))]
+        for rules in ("1.4.0", "exact")
+    }
+    assert texts["1.4.0"] == [("liver",), *[()] * 8]
+    assert texts["exact"] == [("liver 27.0 × 18.0 mm", "liver")]

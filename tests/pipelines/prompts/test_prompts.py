@@ -19,8 +19,10 @@ from tiny_rows import DATASET
 
 import medvision
 from medvision.pipelines.cli import prompts as command
+from medvision.pipelines.export.folder import ExportFolder
 from medvision.pipelines.main import main
 from medvision.pipelines.prompts import options as known
+from medvision.pipelines.prompts.files import JsonLines
 from medvision.pipelines.prompts.options import PromptOptions
 from medvision.pipelines.prompts.run import write_prompts
 from medvision.pipelines.run import run_build
@@ -156,6 +158,27 @@ def test_json_lines_hold_the_same_rows(release: Path, tmp_path: Path, rows_of: R
         picture = tmp_path / "lines" / line["image"]
         assert picture.read_bytes() == row["image"]["bytes"]
         assert {**line, "image": 0} == {**row, "image": 0}
+
+
+def test_pictures_of_a_long_id_are_files_of_their_own(tmp_path: Path) -> None:
+    """The windows of a slice differ at the end of the name alone."""
+    slice_id = f"Own-{'c' * 130}-t01-axial-0003"
+    with JsonLines(ExportFolder(tmp_path)) as lines:
+        rows = [{"slice_id": slice_id, "image": {"path": f"{slice_id}-{w}.png", "bytes": w.encode()}} for w in "ab"]
+        lines.add("train", rows)
+    paths = [json.loads(line)["image"] for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [(tmp_path / path).read_bytes() for path in paths] == [b"a", b"b"]
+
+
+def test_pairs_without_pictures_are_counted_as_they_were_chosen(mixed: Path, tmp_path: Path) -> None:
+    release = medvision.open_release(str(mixed))
+    masks = [config for config in release.configs() if config.startswith("KiTS23_Mask")]
+    rows = [row for config in masks for row in release.rows(config)]
+    single = sum(row["single_instance"] for row in rows)
+    assert 3 < single < len(rows)
+    for options, count in (({}, single), ({"instances": "all"}, len(rows)), ({"per_config": 3}, 3 * len(masks))):
+        done = write_prompts(str(mixed), str(tmp_path / f"{count}"), PromptOptions(kinds=("mask",), **options))
+        assert done.left_out == {("KiTS23", "no_images"): count}
 
 
 def test_datasets_gives_rgb_pictures(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

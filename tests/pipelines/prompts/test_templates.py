@@ -72,6 +72,7 @@ def test_answers_are_rounded_and_never_minus_nought() -> None:
         ("\n[shared]", '\n[shared]\nlabel = "x"', r"\[shared\] label has the name of a placeholder"),
         ("{% if description %}", "{% if description %", r"no Jinja template"),
         ("\n[shared]", "\n[shared", r"is no TOML"),
+        ("{{ width }} pixels", "{{ width + ' ' }}pixels", r"\[mask\] cannot be filled in: .*'int' and 'str'"),
         ("{{ tags }}: four", "{{ tags.__class__ }}: four", r"\[box\] cannot be filled in"),
     ],
 )
@@ -81,6 +82,13 @@ def test_another_file_is_checked_before_it_is_used(tmp_path: Path, old: str, new
     own.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(PromptError, match=f"own.toml.*{words}"):
         load_templates(str(own))
+
+
+def test_a_template_may_count_with_its_numbers(tmp_path: Path) -> None:
+    own, half = tmp_path / "own.toml", "{{ width // 2 }} times {{ 2 / (pixel_width_mm | float) }}"
+    own.write_text(TEXT.replace("{{ width }}", half, 1), encoding="utf-8")
+    facts = {**FACTS, "pixel_width_mm": "0.250"}
+    assert "4935 times 8.0 pixels wide" in load_templates(str(own)).texts["mask"].ask(facts)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

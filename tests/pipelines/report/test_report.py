@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from report_page import Page, number, read_page
+from tiny_release import TinyRelease
 
 from medvision.pipelines.main import main
 from medvision.pipelines.report.run import write_report
@@ -76,6 +77,16 @@ def test_sizes_of_labels_are_quantiles_of_their_rows(page, release):
         sides = longer[row["dataset"], row["label"]]
         low, high = (float(text.replace(",", "")) for text in row["longer side mm"].split()[1].split("–"))
         assert (low, high) == pytest.approx(tuple(np.quantile(sides, (0.05, 0.95))), rel=0.006)
+
+
+def test_a_slice_of_two_labels_without_a_name_counts_once(tmp_path):
+    tiny = TinyRelease.correct()
+    for row in (row for rows in tiny.shards.values() for row in rows):
+        for segment in row["segments"]:
+            segment["name"] = ""
+    write_report(str(tiny.write(tmp_path / "release")), str(tmp_path / "page.html"), samples=0)
+    (row,) = read_page(tmp_path / "page.html").rows("labels")
+    assert (row["label"], row["slices"]) == ("(unnamed)", "9")
 
 
 def test_tiny_masks_are_counted(page, release):
