@@ -37,6 +37,8 @@ COMMANDS = (
     *(export, prompts, graph, workers, completion),
 )
 """In the order of the help."""
+IN_THE_WAY = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""What a place that was named is not, or does not allow."""
 PIPE_COLUMNS = 160
 """Where no terminal sets a width: tables must not lose text."""
 EPILOG = """\
@@ -70,15 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BuildFailed as error:
         if arguments.verbose:
             raise
-        errors.print(
-            without_secrets(f"medvision {arguments.command}: {error}"), style="red", markup=False, soft_wrap=True
-        )
+        tell(error)
         return FAILED
-    except (ValueError, FileNotFoundError, PublishLocked) as error:
-        errors.print(
-            without_secrets(f"medvision {arguments.command}: {error}"), style="red", markup=False, soft_wrap=True
-        )
+    except (ValueError, *IN_THE_WAY, PublishLocked) as error:
+        tell(error)
         return USAGE
+    except OSError as error:  # of a disk, while at work
+        if arguments.verbose:
+            raise
+        tell(error)
+        return FAILED
 
 
 def _set_up_log(level: int) -> None:

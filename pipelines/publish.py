@@ -289,9 +289,17 @@ def _collect_garbage(store: Store, published: set[str], records: list[ShardRecor
             continue
         key, _, rest = name.removeprefix(f"{SHARD_STORE}/").partition("/")
         ours = key in live_keys and rest.partition("/")[0] not in under_way
-        if ours or store.modified(name) < oldest:
+        if ours or _is_older(store, name, oldest):
             garbage.append(name)
     for name in garbage:
         store.remove(name)
     for folder in sorted({name.rpartition("/")[0] for name in garbage}, reverse=True):
         store.remove_empty(folder)
+
+
+def _is_older(store: Store, name: str, oldest: float) -> bool:
+    """Whether a file of another build is garbage by its time; one that its build has removed meanwhile is none."""
+    try:
+        return store.modified(name) < oldest
+    except FileNotFoundError:
+        return False

@@ -6,6 +6,7 @@ raises StorageError.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -33,6 +34,8 @@ WHOLE_BYTES = 1 << 25
 """Files up to this size are read in one request and held in memory, where they stand in an object store."""
 PARTIAL = ".partial"
 """Ending of a file that is still being written."""
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a disk says that knows no hard links."""
 BUFFER_BYTES = 1 << 18
 """Small writes are hashed and passed on together: formats make thousands of a few bytes each."""
 
@@ -169,7 +172,8 @@ class Store:
         """Write a whole file only if none stands there; whether what stands there then is `data`.
 
         A store may carry out a request whose answer is lost. Tried again it finds its own file in the way: so what
-        stands there decides, and `data` must be the writer's alone.
+        stands there decides, and `data` must be the writer's alone. On a disk without hard links (exFAT, some network
+        disks) two that look at the same moment may both pass; the file is whole there, too.
         """
         target = self.path(relative)
         if not self.local:
@@ -185,6 +189,12 @@ class Store:
             os.link(partial, target)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            if os.path.lexists(target):
+                return False
+            Path(partial).replace(target)
         finally:
             Path(partial).unlink(missing_ok=True)
         return True

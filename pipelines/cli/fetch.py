@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
     for dataset in datasets:
         chosen_sources(dataset, tuple(arguments.task))
     if arguments.dry_run:
-        return _plan(datasets, tuple(arguments.task), arguments.to, console)
+        return _plan(datasets, arguments, console)
     return _fetch(datasets, arguments, console)
 
 
@@ -83,11 +83,13 @@ def _token(datasets: list[Dataset], arguments: argparse.Namespace) -> str:
     """The token, "" for none. Raises ValueError where it is not clear whose it is."""
     from medvision.pipelines.fetch.sources import publisher
 
-    text = str(arguments.token)
+    text, given = str(arguments.token), "--token"
     if arguments.token_file:
-        text = Path(arguments.token_file).expanduser().read_text(encoding="utf-8").strip()
-        if len(text.split()) != 1:
-            raise ValueError(f"{arguments.token_file} does not hold one token")
+        given = arguments.token_file
+        text = Path(given).expanduser().read_text(encoding="utf-8-sig", errors="replace")
+    text = text.strip()
+    if (text or arguments.token_file) and not (len(text.split()) == 1 and text.isascii() and text.isprintable()):
+        raise ValueError(f"{given} does not hold one token")
     taking = [dataset.origin for dataset in datasets if dataset.origin and dataset.origin.access == "token"]
     services = sorted({publisher(source) for origin in taking for source in origin.sources})
     if text and len(services) != 1:
@@ -149,10 +151,16 @@ def _outcome_row(outcome: Any) -> dict[str, Any]:
     return {"dataset": outcome.dataset, "fetched": outcome.fetched, "there": outcome.stood, "faults": faults}
 
 
-def _plan(datasets: list[Dataset], parts: tuple[str, ...], root: str, console: Console) -> int:
+def _plan(datasets: list[Dataset], arguments: argparse.Namespace, console: Console) -> int:
     from medvision.pipelines.fetch.run import chosen_sources
-    from medvision.pipelines.fetch.sources import instructions, source_line
+    from medvision.pipelines.fetch.sources import instructions, source_line, source_row
 
+    parts, root = tuple(arguments.task), arguments.to
+    if arguments.json:
+        chosen = {dataset.name: chosen_sources(dataset, parts) for dataset in datasets}
+        rows = [source_row(dataset) | {"sources": list(map(source_line, chosen[dataset.name]))} for dataset in datasets]
+        console.print_json(json.dumps(rows))
+        return OK
     for dataset in datasets:
         lines = [f"{dataset.name} to {root}/{dataset.name}:"]
         lines += [f"  {source_line(source)}" for source in chosen_sources(dataset, parts)]

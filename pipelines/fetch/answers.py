@@ -45,9 +45,9 @@ def total_of(answer: requests.Response) -> int | None:
     """Bytes of the whole file as the server says, None where it does not."""
     if answer.status_code == 200:
         length = answer.headers.get("Content-Length", "")
-        return int(length) if length.isdigit() else None
+        return int(length) if length.isdecimal() else None
     size = answer.headers.get("Content-Range", "").rpartition("/")[2]
-    return int(size) if size.isdigit() else None
+    return int(size) if size.isdecimal() else None
 
 
 def validator_of(answer: requests.Response) -> str:

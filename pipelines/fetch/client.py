@@ -72,12 +72,12 @@ class Client:
                 raise FetchFault("unreachable", asked, "its certificate is not valid") from error
             except CUT as error:
                 raise Passing(_why(error)) from error
+            except ValueError as error:  # requests itself looks at where a redirect leads
+                raise FetchFault("redirect_scheme", asked, "to no valid address") from error
             if answer.status_code not in MOVED:
                 return _judged(answer, asked)
-            target = urljoin(url, answer.headers.get("Location", ""))
             answer.close()
-            check_redirect(url, target, asked)
-            url = target
+            url = redirected(url, answer.headers.get("Location", ""), asked)
         raise FetchFault("redirect_loop", asked, f"more than {REDIRECTS} times")
 
     def json(self, method: str, url: str, secret: Secret | None = None, body: Any = None) -> Any:
@@ -102,6 +102,19 @@ class Client:
             raise FetchFault("unreachable", shown(url), "its certificate is not valid") from error
         except CUT as error:
             raise Passing(_why(error)) from error
+        except ValueError as error:  # as in `open`
+            raise FetchFault("redirect_scheme", shown(url), "to no valid address") from error
+
+
+def redirected(url: str, location: str, asked: str) -> str:
+    """The address that a redirect from `url` leads to. Raises FetchFault."""
+    try:
+        target = urljoin(url, location)
+        _host(target)
+    except ValueError as error:
+        raise FetchFault("redirect_scheme", asked, "to no valid address") from error
+    check_redirect(url, target, asked)
+    return target
 
 
 def check_redirect(url: str, target: str, asked: str) -> None:
@@ -147,7 +160,7 @@ def _why(error: BaseException) -> str:
 
 def _retry_after(text: str) -> float:
     """Seconds that the header asks for, as a number or as a date."""
-    if text.isdigit():
+    if text.isdecimal():
         return min(float(text), LONGEST_RETRY_AFTER)
     try:
         until = email.utils.parsedate_to_datetime(text).timestamp()

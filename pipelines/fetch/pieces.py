@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterable
 from itertools import pairwise
@@ -26,7 +27,7 @@ class Pieces:
         self.path = part.with_name(f"{part.name}.json")
         self.key, self.total, self.validator = key, total, validator
         self._done = merged(done)
-        self._lock = threading.Lock()
+        self._lock, self._saving = threading.Lock(), threading.Lock()
 
     @classmethod
     def resume(cls, part: Path, key: str, total: int, validator: str) -> Pieces:
@@ -57,9 +58,14 @@ class Pieces:
         gaps = [(left[1], right[0]) for left, right in pairwise(edges) if left[1] < right[0]]
         return [(a, min(a + piece_bytes, end)) for start, end in gaps for a in range(start, end, piece_bytes)]
 
-    def save(self) -> None:
-        with self._lock:
-            kept = {"key": self.key, "total": self.total, "validator": self.validator, "done": self._done}
+    def save(self, handle: int) -> None:
+        """Write down what has arrived in the open `.part` file, once that is on the disk: else a machine that stops
+        may leave a note of bytes that were never written.
+        """
+        with self._saving:
+            with self._lock:
+                kept = {"key": self.key, "total": self.total, "validator": self.validator, "done": self._done}
+            os.fsync(handle)
             text = self.path.with_name(f"{self.path.name}.new")
             text.write_text(json.dumps(kept))
             text.replace(self.path)

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ WORK = ".fetch"
 GROWS = 1.1
 """Bytes unpacked for each byte of an archive of images, about: they are packed already."""
 LOOK_SECONDS = 0.5
+MAKING_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,17 @@ class DatasetPlace:
     def below(cls, root: Path, name: str) -> DatasetPlace:
         """Raises FetchFault where nothing can be renamed from the one to the other."""
         folder = Path(os.path.realpath(root / name))
-        folder.mkdir(parents=True, exist_ok=True)
         work = folder.parent / WORK / name
-        work.mkdir(parents=True, exist_ok=True)
-        if folder.stat().st_dev != work.stat().st_dev:
-            raise FetchFault("other_disk", name)
+        for left in reversed(range(MAKING_TRIES)):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                work.mkdir(parents=True, exist_ok=True)
+                if folder.stat().st_dev != work.stat().st_dev:
+                    raise FetchFault("other_disk", name)
+                break
+            except (FileNotFoundError, FileExistsError):  # another fetch has just removed what was empty
+                if not left:
+                    raise
         return cls(name, folder, work)
 
     def target(self, remote: Remote) -> Path:
@@ -77,9 +84,12 @@ class DatasetPlace:
 
     def _locked(self, held: ExitStack) -> bool:
         """Whether the lock is ours now. The holder before us may have removed its file: then it is of no use."""
-        self.work.mkdir(parents=True, exist_ok=True)
         path = self.work / "lock"
-        file = path.open("w")
+        try:
+            self.work.mkdir(parents=True, exist_ok=True)
+            file = path.open("w")
+        except (FileNotFoundError, FileExistsError):  # it is removing the folder now
+            return False
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
@@ -95,7 +105,7 @@ class DatasetPlace:
         if {path.name for path in self.work.iterdir()} <= {"lock"}:
             shutil.rmtree(self.work, ignore_errors=True)
             for folder in (self.work.parent, self.folder):
-                if folder.exists() and not any(folder.iterdir()):
+                with suppress(OSError):  # not empty, or removed by another fetch
                     folder.rmdir()
 
     def check_room(self, remote: Remote, size: int) -> None:

@@ -23,7 +23,6 @@ from medvision.pipelines.fetch.verify import verified
 from medvision.schemas.dataset import Dataset
 from medvision.schemas.origin import HubFiles, Origin, Source
 
-FILES_AT_ONCE = 8
 KEPT_REFUSALS = ("unsupported_method", "no_space")
 """Archives that another tool, or a larger disk, may still unpack."""
 
@@ -139,7 +138,7 @@ class _Fetch:
             self._noted(remotes[0])
         else:
             self.transfer.connections = 1  # the files themselves are fetched at once
-            with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+            with ThreadPoolExecutor(self.resolver.transfer.connections) as pool:
                 try:
                     list(pool.map(self._noted, remotes))
                 except BaseException:
@@ -182,12 +181,21 @@ class _Fetch:
             self._unpacked(remote, path, ours, target, sha256, first)
         else:
             if not ours:
-                shutil.copyfile(path, self.place.whole(remote))
-                path = self.place.whole(remote)
+                path = self._copied(remote, path)
             size = path.stat().st_size
             content = content_of([(target.name, size, sha256)])
             self._settle(path, target, Locked(remote.key, remote.into, size, sha256, 1, size, content, ""))
+        if not ours:  # what an earlier run downloaded of it is of no use any more
+            forget(self.place.part(remote))
+            self.place.whole(remote).unlink(missing_ok=True)
         return False
+
+    def _copied(self, remote: Remote, path: Path) -> Path:
+        """A verified file of a person's, on the disk of the dataset. A part of it never has the name of the whole."""
+        part, whole = self.place.part(remote), self.place.whole(remote)
+        forget(part)
+        shutil.copyfile(path, part)
+        return part.replace(whole)
 
     def _obtained(self, remote: Remote, first: Locked | None) -> tuple[Path, bool, str]:
         """The complete and verified file, whether it is ours to remove, and its sha256."""

@@ -132,7 +132,7 @@ class Transfer:
         handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             os.ftruncate(handle, pieces.total)
-            pieces.save()
+            pieces.save(handle)
             self._all_pieces(remote, handle, pieces)
         except Changed:
             self.told(-pieces.arrived)
@@ -153,8 +153,7 @@ class Transfer:
                 failed.set()
                 raise
             finally:
-                os.fsync(handle)
-                pieces.save()
+                pieces.save(handle)
 
         with ThreadPoolExecutor(max(1, self.connections)) as pool:
             try:
@@ -190,11 +189,11 @@ class Transfer:
                     answer.close()
             except (Passing, *CUT) as error:
                 turn = 0 if start > at else turn + 1
-                self._wait(shown(remote.url), error, turn)
+                self._wait(shown(remote.url), error, turn, failed)
             else:
                 turn = 0 if start > at else turn + 1
                 if start < end:
-                    self._wait(shown(remote.url), Passing("ended early", "cut"), turn)
+                    self._wait(shown(remote.url), Passing("ended early", "cut"), turn, failed)
 
     def _stream(self, remote: Remote, part: Path, answer: requests.Response | None) -> int:
         """The whole file in one response; begun anew where that breaks."""
@@ -205,7 +204,9 @@ class Transfer:
             try:
                 if answer is None:
                     answer = self.client.open(remote.url, {}, remote.secret)
-                promised = total_of(answer) if answer.status_code == 200 else None
+                if answer.status_code != 200:  # a part of it, or none
+                    raise FetchFault("answered", what, f"status {answer.status_code}, of the whole file")
+                promised = total_of(answer)
                 check_answer(answer, promised, remote.bytes, remote.name, what)
                 with part.open("wb") as file:
                     for data in _bytes_of(answer, None):
@@ -239,8 +240,11 @@ class Transfer:
                 turn += 1
                 self._wait(what, error, turn)
 
-    def _wait(self, what: str, error: Exception, turn: int) -> None:
-        """Sleep before the next request. Raises FetchFault at the end of patience, Stopped when told to."""
+    def _wait(self, what: str, error: Exception, turn: int, failed: threading.Event | None = None) -> None:
+        """Sleep before the next request. Raises FetchFault at the end of patience, Stopped when told to.
+
+        `failed` is set where another request of the same file has ended it.
+        """
         if turn >= self.patience.tries:
             code = error.code if isinstance(error, Passing) else "cut"
             text = (
@@ -250,7 +254,7 @@ class Transfer:
         asked = error.wait_seconds if isinstance(error, Passing) else 0.0
         until = time.monotonic() + self.patience.wait_seconds(turn, asked)
         while (left := until - time.monotonic()) > 0:
-            if self.stop.wait(min(left, 0.5)):
+            if self.stop.wait(min(left, 0.5)) or (failed is not None and failed.is_set()):
                 raise Stopped
         if self.stop.is_set():
             raise Stopped

@@ -243,6 +243,29 @@ def test_an_attempt_of_another_build_is_left_while_its_case_is_in_hand(own):
     assert not half.exists()
 
 
+def test_what_another_build_takes_back_while_garbage_is_collected_ends_no_publish(own, built, monkeypatch):
+    """A build notes each case that it has in hand, and takes the note back, many times a second."""
+    notes, names = CaseNotes(Store(own.out), "0" * 16, "other", "busy"), Store.names
+
+    def listed(store, folder, partial=False):
+        found = names(store, folder, partial)
+        if any("trying-other" in name for name in found):
+            notes.release()
+        return found
+
+    real = publish._collect_garbage
+
+    def collect(*arguments):
+        notes.hold("case")
+        monkeypatch.setattr(Store, "names", listed)
+        real(*arguments)
+
+    monkeypatch.setattr(publish, "_collect_garbage", collect)
+    run_build(own)
+    assert published(Path(own.out)) == published(built.out)
+    assert not (Path(own.out) / LOCK).exists()
+
+
 def test_a_build_whose_shards_are_cleared_away_says_so_and_harms_nothing(own, built, monkeypatch):
     begin = publish.begin
 

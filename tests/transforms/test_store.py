@@ -161,6 +161,28 @@ def test_where_links_fail_a_copy_is_made(tmp_path, monkeypatch):
     assert store.names("") == ["data/x", "shards/a"]
 
 
+def test_where_links_fail_a_create_is_create_only_all_the_same(tmp_path, monkeypatch):
+    """As on exFAT; what another error says of a disk is raised."""
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    store = Store(str(tmp_path))
+    monkeypatch.setattr(os, "link", no_links)
+    assert store.create("a/lock", b"mine") is True
+    assert store.create("a/lock", b"yours") is False
+    assert store.read("a/lock") == b"mine"
+    assert store.names("", partial=True) == ["a/lock"]
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        store.create("a/other", b"mine")
+    assert store.names("", partial=True) == ["a/lock"]
+
+
 def test_linking_what_is_absent_fails_and_leaves_nothing(store):
     with pytest.raises(FileNotFoundError):
         store.link("shards/a", "data/x")

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import zlib
+from collections.abc import Iterable
 from lzma import LZMAError
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from medvision.pipelines.fetch.unpack.guard import Member
 from medvision.pipelines.fetch.unpack.place import Place, Writer
 from medvision.pipelines.fetch.unpack.refusals import Refused
+
+METHODS = frozenset(
+    (
+        *("COPY", "LZMA", "LZMA2", "DELTA", "MISC_BZIP2", "MISC_DEFLATE", "CRYPT_AES256_SHA256"),
+        *("BCJ", "PPC", "IA64", "ARM", "ARMT", "SPARC"),
+        *("P7Z_BCJ", "BCJ_PPC", "BCJ_IA64", "BCJ_ARM", "BCJ_ARMT", "BCJ_SPARC"),
+    )
+)
+"""As py7zr names them: those whose decoders bear hostile bytes. That of PPMd crashes, that of Zstandard unpacks into
+memory without a bound. What AES packs is refused as encrypted."""
 
 
 def unpack_seven(path: Path, place: Place) -> None:
@@ -18,21 +31,52 @@ def unpack_seven(path: Path, place: Place) -> None:
     from py7zr import exceptions as faults
 
     try:
-        with path.open("rb") as file, py7zr.SevenZipFile(file) as archive:  # a file, not a path: one thread, in order
-            if archive.needs_password():
-                raise Refused("encrypted")
-            writers = _writers(archive, place)
-            if writers.admitted:
-                archive.extract(place.folder, targets=list(writers.admitted), factory=writers.factory())
-            writers.finish()
+        with path.open("rb") as file:  # a file, not a path: one thread, in order
+            _check_packed_list(file)
+            with py7zr.SevenZipFile(file) as archive:
+                if archive.needs_password():
+                    raise Refused("encrypted")
+                streams = archive.header.main_streams
+                _check_methods(streams.unpackinfo.folders if streams else ())
+                writers = _writers(archive, place)
+                if writers.admitted:
+                    archive.extract(place.folder, targets=list(writers.admitted), factory=writers.factory())
+                writers.finish()
     except faults.PasswordRequired as error:
         raise Refused("encrypted") from error
     except (faults.UnsupportedCompressionMethodError, NotImplementedError) as error:
         raise Refused("unsupported_method", detail=str(error)) from error
     except (EOFError, faults.ArchiveError, LZMAError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise _damage(error) from error
-    except (OverflowError, AssertionError, MemoryError) as error:
+    except (OverflowError, AssertionError, MemoryError, zlib.error) as error:
         raise _damage(error) from error
+    except OSError as error:
+        if error.errno is None:  # of bz2: a stream that is not valid
+            raise _damage(error) from error
+        raise
+
+
+def _check_packed_list(file: BinaryIO) -> None:
+    """The list of members may be packed as well, and is unpacked as soon as py7zr opens the archive."""
+    from py7zr.archiveinfo import HeaderStreamsInfo, SignatureHeader
+    from py7zr.properties import PROPERTY
+
+    start = SignatureHeader.retrieve(file)
+    file.seek(start.nextheaderofs, os.SEEK_CUR)
+    if file.read(1) == PROPERTY.ENCODED_HEADER:
+        _check_methods(HeaderStreamsInfo.retrieve(file).unpackinfo.folders)
+    file.seek(0)
+
+
+def _check_methods(folders: Iterable[Any]) -> None:
+    """Of folders in the sense of the format: streams that are packed as one. Raises Refused."""
+    from py7zr.properties import COMPRESSION_METHOD
+
+    borne = {getattr(COMPRESSION_METHOD, name) for name in METHODS}
+    for folder in folders:
+        for coder in folder.coders:
+            if coder["method"] not in borne:
+                raise Refused("unsupported_method", detail=f"7z method {coder['method'].hex()}")
 
 
 def _writers(archive: Any, place: Place) -> _Writers:

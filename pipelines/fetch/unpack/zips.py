@@ -16,6 +16,8 @@ from medvision.pipelines.fetch.unpack.refusals import Refused
 LOCAL_HEADER = 30
 """Bytes of a member's local header before its name."""
 ENCRYPTED = 0x1
+UTF8 = 0x800
+"""Flag of a member whose name is UTF-8; that of any other is read as code page 437, a byte a letter."""
 END = struct.Struct("<4s6xH8x2x")
 """The record that ends a directory: its mark and how many members it states, of APPNOTE.TXT 4.3.16."""
 END_64_LOCATOR = 20
@@ -99,7 +101,8 @@ def _check_overlaps(infos: list[zipfile.ZipInfo], size: int) -> None:
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise Refused("overlapping_members", info.orig_filename)
-        end = info.header_offset + LOCAL_HEADER + len(info.filename.encode()) + info.compress_size
+        name = info.orig_filename.encode("utf-8" if info.flag_bits & UTF8 else "cp437")
+        end = info.header_offset + LOCAL_HEADER + len(name) + info.compress_size
         if end > size:
             raise Refused("truncated", info.orig_filename)
 

@@ -76,6 +76,8 @@ def test_by_hand_means_steps_and_exit_code_1(tmp_path, capsys):
 def test_what_cannot_start_says_why_with_exit_code_2(tmp_path, capsys):
     secret = tmp_path / "token"
     secret.write_text(f"{TOKEN}\n")
+    (tmp_path / "bytes").write_bytes(b"\xa1\xff")
+    (tmp_path / "file").touch()
     for arguments, words in (
         ([], "name datasets"),
         (["MSD"], "--to ROOT"),
@@ -86,6 +88,10 @@ def test_what_cannot_start_says_why_with_exit_code_2(tmp_path, capsys):
         (["MSD", "--token-file", str(secret), "--to", "x"], "the token is of no use here"),
         (["BCV15", "AbdomenAtlas1.0Mini", "--token", TOKEN, "--to", "x"], "is of one of Hugging Face, Synapse"),
         (["BCV15", "--token-file", str(tmp_path / "nowhere"), "--to", "x"], "nowhere"),
+        (["BCV15", "--token-file", str(tmp_path / "bytes"), "--to", "x"], "bytes does not hold one token"),
+        (["BCV15", "--token-file", str(tmp_path), "--to", "x"], "Is a directory"),
+        (["BCV15", "--token", f"{TOKEN}\u2026", "--to", "x"], "--token does not hold one token"),
+        (["ACDC", "--to", str(tmp_path / "file")], "Not a directory"),
     ):
         assert main(["fetch", *arguments]) == 2
         printed = capsys.readouterr()
@@ -103,6 +109,9 @@ def test_the_token_goes_to_the_datasets_that_take_one(tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "fetch_dataset", fetch_dataset)
     assert main(["fetch", "BCV15", "TotalSegmentator", "KiTS23", "--token", TOKEN, "--to", str(tmp_path)]) == 0
     assert given == {"BCV15": TOKEN, "TotalSegmentator": "", "KiTS23": ""}
+    (tmp_path / "token").write_text(f"\ufeff{TOKEN}\r\n", encoding="utf-8")  # as editors on Windows save it
+    assert main(["fetch", "BCV15", "--token-file", str(tmp_path / "token"), "--to", str(tmp_path)]) == 0
+    assert given["BCV15"] == TOKEN
 
 
 def test_whoever_stops_it_is_told_how_to_go_on(tmp_path, monkeypatch, capsys):
@@ -128,6 +137,9 @@ def test_the_list_and_the_plan_ask_no_server(tmp_path, capsys, monkeypatch):
         in printed
     )
     assert "ACDC" not in printed
+    assert main(["fetch", "MSD", "--task", TASK, "--to", "ROOT", "--dry-run", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert [source.rpartition(" -> ")[2] for source in row["sources"]] == [f"{TASK}/"]
     assert not (tmp_path / "ROOT").exists()
 
 

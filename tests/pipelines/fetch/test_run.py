@@ -4,7 +4,8 @@ import hashlib
 import json
 import shutil
 import threading
-from dataclasses import replace
+import time
+from dataclasses import fields, replace
 
 import pytest
 from faulty_web import web
@@ -13,7 +14,9 @@ from hostile_archives import FORMATS, GOOD_ENTRIES, Entry, write
 from services import TOKEN, hub, services, synapse, zenodo
 
 from medvision.pipelines.fetch import place as place_module
+from medvision.pipelines.fetch.place import DatasetPlace
 from medvision.pipelines.fetch.run import chosen_sources, fetch_dataset
+from medvision.pipelines.fetch.transfer import Transfer
 from medvision.schemas.origin import HandFile, HubFiles, SynapseFile, WebFile, ZenodoFile
 from medvision.sources.registry import DATASETS
 
@@ -144,6 +147,78 @@ def test_files_that_a_person_has_downloaded_are_checked_and_unpacked(tmp_path):
     assert fetch(tmp_path / "root", source, given=given).ok
     assert files_of(tmp_path / "root" / NAME) == WHOLE
     assert (given / "ours.zip").read_bytes() == data
+
+
+def test_a_copy_that_was_broken_off_is_not_taken_for_the_file(tmp_path, server, monkeypatch):
+    """Nobody states a check sum, so nothing else would tell."""
+    source = WebFile(server.serve("/plain.bin", b"x" * 1000), "plain.bin", unpack=False)
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "plain.bin").write_bytes(b"x" * 1000)
+
+    def broken(path, copy):
+        copy.write_bytes(path.read_bytes()[:10])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.copyfile", broken)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(tmp_path / "root", source, given=tmp_path / "given")
+    assert fetch(tmp_path / "root", source).ok
+    assert files_of(tmp_path / "root" / NAME) == {"plain.bin": b"x" * 1000}
+
+
+def test_a_download_that_was_given_in_the_end_leaves_nothing(tmp_path, server):
+    data = archive(tmp_path)
+    source = WebFile(server.serve("/ours.zip", data, cut=50, ranges=False), "data", name="ours.zip")
+    assert codes(fetch(tmp_path / "root", source)) == ["cut"]
+    assert (tmp_path / "root" / ".fetch").exists()
+    (tmp_path / "ours.zip").write_bytes(data)
+    assert fetch(tmp_path / "root", source, given=tmp_path).ok
+    assert [path.name for path in (tmp_path / "root").iterdir()] == [NAME]
+
+
+def test_as_many_files_come_at_once_as_there_are_connections(tmp_path, server):
+    files = {f"images/{number}.bin": bytes([number]) * 99 for number in range(12)}
+    at_once, most = [], []
+    hub(server, REPO, REVISION, files)
+
+    class Watched(Transfer):
+        def fetch(self, *arguments):
+            at_once.append(1)
+            most.append(len(at_once))
+            time.sleep(0.05)
+            at_once.pop()
+            return super().fetch(*arguments)
+
+    for connections in (1, 3):
+        most.clear()
+        asking = resolver(services(server), connections=connections)
+        watched = Watched(**{name.name: getattr(asking.transfer, name.name) for name in fields(asking.transfer)})
+        source = HubFiles(REPO, REVISION, r"images/.*")
+        assert fetch_dataset(
+            table(source), (), tmp_path / str(connections), None, replace(asking, transfer=watched), Quiet()
+        ).ok
+        assert max(most) == connections
+
+
+def test_fetches_that_begin_and_end_at_once_do_not_remove_each_others_folders(tmp_path):
+    failed = []
+
+    def work(name):
+        try:
+            for _ in range(150):
+                place = DatasetPlace.below(tmp_path / "root", name)
+                with place.alone(lambda: None):
+                    place.clean()
+        except OSError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("A", "B", "C", "D")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
 
 
 def test_a_repository_is_fetched_file_by_file(tmp_path, server):

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 
 import pytest
 from faulty_web import web
@@ -104,6 +105,43 @@ def test_the_disk_is_asked_for_room_first(tmp_path):
         assert not (tmp_path / "a.part").exists()
 
 
+def test_whoever_stops_it_does_not_wait_for_the_server(tmp_path, monkeypatch):
+    """Ctrl-C comes to the thread that waits for the others; a server asks these to come back in a minute."""
+    transfer = resolver().transfer
+
+    def wait(futures):
+        while len(server.asked) < 3:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medvision.pipelines.fetch.transfer.wait", wait)
+    with web() as server:
+        url = server.serve("/a", DATA, statuses=[0, *[503] * 100], retry_after="60")
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            transfer.fetch(remote(url), tmp_path / "a.part")
+        assert time.monotonic() - begun < 10
+
+
+def test_a_part_is_not_taken_for_the_whole(tmp_path):
+    """Of a server that answers by a range where none was asked for."""
+    with web() as server:
+        server.files["/a"] = lambda asked, body: (206, {"Content-Range": f"bytes 0-9/{len(DATA)}"}, DATA[:10])
+        with pytest.raises(FetchFault, match="status 206"):
+            resolver().transfer.fetch(remote(f"{server.url}/a"), tmp_path / "a.part")
+
+
+def test_what_is_noted_as_arrived_is_on_the_disk(tmp_path, monkeypatch):
+    """Another thread's bytes arrive while the disk is told to keep what there is: they are not noted yet."""
+    part = tmp_path / "a.part"
+    part.write_bytes(bytes(100))
+    pieces = Pieces(part, "key", 100, '"1"', [(0, 10)])
+    monkeypatch.setattr("os.fsync", lambda handle: pieces.add(50, 60))
+    with part.open("rb") as file:
+        pieces.save(file.fileno())
+    assert Pieces.resume(part, "key", 100, '"1"').arrived == 10
+
+
 def test_half_written_notes_are_no_notes(tmp_path):
     part = tmp_path / "a.part"
     part.write_bytes(bytes(10))
@@ -111,7 +149,8 @@ def test_half_written_notes_are_no_notes(tmp_path):
         (tmp_path / "a.part.json").write_text(text)
         assert Pieces.resume(part, "k", 10, "v").missing() == [(0, 10)]
     whole = Pieces(part, "k", 10, "v", [(0, 4), (6, 8)])
-    whole.save()
+    with part.open("rb") as file:
+        whole.save(file.fileno())
     assert Pieces.resume(part, "k", 10, "v").missing() == [(4, 6), (8, 10)]
     for other in (("q", 10, "v"), ("k", 11, "v"), ("k", 10, "w")):
         assert Pieces.resume(part, *other).arrived == 0

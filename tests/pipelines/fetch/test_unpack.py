@@ -1,9 +1,14 @@
 """Unpacking: what comes out, where it stands, and what is refused with which words."""
 
 import hashlib
+import io
+import random
 import shutil
+import struct
 import zipfile
+import zlib
 
+import py7zr
 import pytest
 from hostile_archives import FORMATS, GOOD_ENTRIES, Entry, write
 
@@ -111,6 +116,63 @@ def test_folders_may_come_twice():
         guard.admit(Member(name, 1, kind))
     with pytest.raises(Refused, match="duplicate_name"):
         guard.admit(Member("a/b/c", 1))
+
+
+def test_names_of_a_zip_may_be_in_the_code_page_of_dos(tmp_path):
+    """As Windows packs them: a byte a letter, and nothing between a member and the next."""
+    archive, names = tmp_path / "a.zip", ["\u00e9tude/a.txt", "\u00e9tude/b.txt"]
+    members, directory = b"", b""
+    for name in names:
+        raw, data, at = name.encode("cp437"), name.encode(), len(members)
+        about = (20, 0, 0, 0, 33, zlib.crc32(data), len(data), len(data), len(raw))
+        members += struct.pack("<4s5H3I2H", b"PK\3\4", *about, 0) + raw + data
+        directory += struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, *about, 0, 0, 0, 0, 0, at) + raw
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 2, 2, len(directory), len(members), 0)
+    archive.write_bytes(members + directory + end)
+    assert [path for path, *_ in unpack(archive, tmp_path / "target").listing] == names
+
+
+def seven(path, method, encoded=True):
+    """A 7z archive of that method."""
+    with py7zr.SevenZipFile(path, "w", filters=[{"id": method}]) as archive:
+        archive.set_encoded_header_mode(encoded)
+        archive.writef(io.BytesIO(bytes(random.Random(1).choices(b"abcdefgh", k=5000))), "a.txt")
+    return path
+
+
+@pytest.mark.parametrize("method", [py7zr.FILTER_LZMA2, py7zr.FILTER_BZIP2, py7zr.FILTER_DEFLATE, py7zr.FILTER_COPY])
+def test_damage_within_a_7z_is_damage_whatever_packs_it(method, tmp_path):
+    archive = seven(tmp_path / "a.7z", method)
+    assert unpack(archive, tmp_path / "whole").bytes == 5000
+    whole, chance = archive.read_bytes(), random.Random(2)
+    for turn in range(40):
+        data = bytearray(whole)
+        data[chance.randrange(32, 1000)] ^= 1 << chance.randrange(8)
+        archive.write_bytes(data)
+        with pytest.raises(Refused) as refused:
+            unpack(archive, tmp_path / f"target{turn}")
+        assert refused.value.code == "damaged"
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+@pytest.mark.parametrize("method", [py7zr.FILTER_PPMD, py7zr.FILTER_ZSTD, py7zr.FILTER_BROTLI])
+def test_decoders_of_7z_that_trust_what_they_are_given_are_given_nothing(method, encoded, tmp_path):
+    """PPMd ends the process at a flipped bit; of 19 kB of Zstandard come 600 MB in memory."""
+    archive = seven(tmp_path / "a.7z", method, encoded)
+    with pytest.raises(Refused) as refused:
+        unpack(archive, tmp_path / "target")
+    assert refused.value.code == "unsupported_method"
+
+
+def test_nor_is_the_list_of_members_of_a_7z(tmp_path, monkeypatch):
+    header = py7zr.archiveinfo.Header
+    pack, method = header._encode_header, [{"id": py7zr.FILTER_ZSTD}]
+    monkeypatch.setattr(header, "_encode_header", lambda self, file, after, _: pack(self, file, after, method))
+    archive = seven(tmp_path / "a.7z", py7zr.FILTER_LZMA2)
+    monkeypatch.setattr(py7zr, "SevenZipFile", None)
+    with pytest.raises(Refused) as refused:
+        unpack(archive, tmp_path / "target")
+    assert refused.value.code == "unsupported_method"
 
 
 @pytest.mark.parametrize("comment", [b"", b"of the archive"])
