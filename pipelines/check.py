@@ -16,6 +16,7 @@ from medvision.pipelines.preflight import PreflightError, present_datasets
 from medvision.pipelines.survey.dataset import RAW_BYTES_PER_SECOND, SHARD_BYTES, Survey, survey_dataset
 from medvision.pipelines.survey.doubles import find_doubles
 from medvision.pipelines.survey.findings import SEVERITIES, Finding, Found
+from medvision.pipelines.tables import show_table
 from medvision.schemas.options import BuildOptions
 from medvision.sources.registry import DATASETS, find_dataset
 from medvision.transforms.ranges import is_folder
@@ -101,9 +102,9 @@ def show_check(check: Check, console: Console) -> None:
         for t in s.tasks if len(s.tasks) > 1 else ():
             known = "" if t.published is None else f"{t.published:,}"
             tasks.add_row(s.dataset, f"{t.kind} {t.task:02d}", t.image.replace("[", "\\["), f"{t.images:,}", known)
-    console.print(table)
+    show_table(console, table)
     if tasks.row_count:
-        console.print(tasks)
+        show_table(console, tasks)
     for line in [ASSUMED, *finding_lines(check.findings), "no errors" if check.ok else "errors: see above"]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

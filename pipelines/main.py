@@ -6,8 +6,6 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from rich.console import Console
-
 import medvision
 from medvision.pipelines.cli import (
     build,
@@ -27,9 +25,9 @@ from medvision.pipelines.cli import (
     view,
     workers,
 )
-from medvision.pipelines.cli.common import FAILED, USAGE
+from medvision.pipelines.cli.common import FAILED, USAGE, make_console
 from medvision.pipelines.lock import PublishLocked
-from medvision.schemas.failures import BuildFailed
+from medvision.schemas.failures import KEPT, BuildFailed
 from medvision.schemas.secrets import without_secrets
 
 COMMANDS = (
@@ -37,10 +35,11 @@ COMMANDS = (
     *(export, prompts, graph, workers, completion),
 )
 """In the order of the help."""
-IN_THE_WAY = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
-"""What a place that was named is not, or does not allow."""
-PIPE_COLUMNS = 160
-"""Where no terminal sets a width: tables must not lose text."""
+MISPLACED = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""What the system says of a path that was given wrongly, and not of a disk or a line that failed."""
+BUILDS = ("build", "retry")
+"""They take options of Beam, and go on from where they stopped."""
+SILENT = logging.CRITICAL + 1
 EPILOG = """\
 a first release:
   medvision datasets                                what there is to build
@@ -56,15 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code: 0 done, 1 failed or incomplete, 2 cannot start."""
     parser = make_parser()
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.command not in ("build", "retry"):
+    if rest and arguments.command not in BUILDS:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    _set_up_log(logging.INFO if arguments.verbose else logging.CRITICAL)
-    console, errors = Console(), Console(stderr=True)
-    if not console.is_terminal:
-        console.width = PIPE_COLUMNS
+    _set_up_log(logging.INFO if arguments.verbose else SILENT)
+    console, errors = make_console(), make_console(stderr=True)
 
-    def tell(error: Exception) -> None:
-        line = without_secrets(f"medvision {arguments.command}: {error}")
+    def tell(said: object) -> None:
+        line = without_secrets(f"medvision {arguments.command}: {said}")
         errors.print(line, style="red", markup=False, soft_wrap=True)
 
     try:
@@ -74,20 +71,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         tell(error)
         return FAILED
-    except (ValueError, *IN_THE_WAY, PublishLocked) as error:
+    except (ValueError, PublishLocked) as error:
         tell(error)
         return USAGE
-    except OSError as error:  # of a disk, while at work
+    except OSError as error:
         if arguments.verbose:
             raise
-        tell(error)
+        tell(_system_error(error))
+        return USAGE if isinstance(error, MISPLACED) else FAILED
+    except KeyboardInterrupt:
+        if arguments.verbose:
+            raise
+        tell(f"stopped; {KEPT}" if arguments.command in BUILDS else "stopped")
         return FAILED
+
+
+def _system_error(error: OSError) -> str:
+    """What the system refused, of which file, and what is left to do."""
+    if error.errno is None or error.filename is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}; mend that, or name another place"
 
 
 def _set_up_log(level: int) -> None:
     """Records of worker processes are handed on past their logger's level, so the handlers need it too.
 
-    Beam logs the traceback of each step that fails as an error, and then raises it: the one line of `main` says it.
+    Beam logs the traceback of each step that fails, and of each worker that is interrupted: the one line of `main`
+    says it.
     """
     logging.basicConfig(level=level)
     for handler in logging.getLogger().handlers:

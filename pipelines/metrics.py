@@ -17,7 +17,7 @@ def stage_line(result: BuildResult) -> str:
     return f"{result.seconds:.1f} s{shown}"
 
 
-def write_metrics(result: BuildResult, path: str) -> None:
+def write_metrics(result: BuildResult, path: Path) -> None:
     """Write wall time, seconds by stage, pairs by kind, dead letters by reason and all further counters."""
     taken = {name: count for name, count in result.counters.items() if not name.startswith((STAGE, DEAD, "pairs."))}
     figures = {
@@ -27,7 +27,7 @@ def write_metrics(result: BuildResult, path: str) -> None:
         "dead_letters": _below(DEAD, result.counters),
         "counters": taken,
     }
-    Path(path).write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
+    path.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
 
 
 def _below(prefix: str, counters: dict[str, int]) -> dict[str, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from medvision.pipelines.standing import ReleaseStands, check_standing
 from medvision.schemas.case import Case
@@ -50,6 +52,7 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
     """Raises PreflightError when the build cannot succeed as asked."""
     if PLANS in options.formats and not options.rule_table.lesion_plan:
         raise PreflightError(f"upstream has no plans by rules {options.rules}; leave plans out of --formats")
+    _check_places(options)
     try:
         check_standing(options)
     except ReleaseStands as error:
@@ -73,6 +76,30 @@ def check_build(datasets: Sequence[Dataset], options: BuildOptions) -> Preflight
         largest.append(max(matched, key=lambda case: max(image.file.size for image in case.images)))
     _check_space(options, int(estimate))
     return Preflight(cases, len(buckets), int(estimate), tuple(largest))
+
+
+def _check_places(options: BuildOptions) -> None:
+    """Raises PreflightError for a path that is of another kind than asked for, or lies where it must not."""
+    if options.splits_from and not is_folder(*fsspec.core.url_to_fs(options.splits_from)):
+        raise PreflightError(f"--splits-from {options.splits_from} is not a folder")
+    store = Store(options.out)
+    if not store.local:
+        return
+    out = Path(store.root)
+    standing = next(place for place in (out, *out.parents) if place.exists())
+    if not standing.is_dir():
+        inside = "" if standing == out else f" would lie in {standing}, which"
+        raise PreflightError(f"--out {options.out}{inside} is a file; name a folder")
+    if not os.access(standing, os.W_OK | os.X_OK):
+        raise PreflightError(f"--out {options.out}: {standing} lets nothing be written; name another folder")
+    fs, root = fsspec.core.url_to_fs(options.raw)
+    if not isinstance(fs, LocalFileSystem):
+        return
+    out, raw = out.resolve(), Path(root).resolve()
+    if raw.is_relative_to(out) or any(out.is_relative_to(raw / name) for name in DATASETS):
+        raise PreflightError(
+            f"--out {options.out} would mix with the raw data of --raw {options.raw}; choose another folder"
+        )
 
 
 def present_datasets(raw: str) -> tuple[str, ...]:

@@ -232,7 +232,7 @@ def open_release(url: str) -> Release:
         raise ReleaseError(f"{url} holds an interrupted publish; run the same build again to finish it")
     try:
         manifest = json.loads(read_all(fs, f"{root}/{MANIFEST}"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ReleaseError(f"{url} has no {MANIFEST}; give the folder that a finished build wrote") from None
     except ValueError:
         raise ReleaseError(f"{url}/{MANIFEST} is not JSON; copy it again or publish again") from None

@@ -60,6 +60,8 @@ def run_build(
     from medvision.runners.launch import Job, check_beam_args
 
     start = time.monotonic()
+    if ALL in options.datasets and len(options.datasets) > 1:
+        raise ValueError(f"`{ALL}` stands alone, in the place of names")
     names = present_datasets(options.raw) if options.datasets == (ALL,) else options.datasets
     by_name = {dataset.name: dataset for dataset in map(find_dataset, names)}
     withheld = () if options.images == "none" else tuple(sorted(set(options.annotations_only) & set(by_name)))

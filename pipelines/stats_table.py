@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from medvision.pipelines.stats import SPLITS, DatasetStats, Stats, pair_tree
+from medvision.pipelines.tables import show_table
 from medvision.schemas.dataset import PLANES
 
 
 def show_stats(stats: Stats, console: Console) -> None:
     """Print a table of images and slices, and one of pairs."""
-    console.print(_images(stats))
-    console.print(_pairs(stats))
+    show_table(console, _images(stats))
+    show_table(console, _pairs(stats))
     text = f"rules {stats.rules}: multi are all pairs, single those that pass upstream's load-time filters"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -9,14 +9,20 @@ import sys
 
 from medvision.transforms.threads import limit_threads
 
+INTERRUPTED = 130
+"""Exit code, by the custom of shells."""
+
 
 def main() -> None:
-    """Serve bundles until the parent says stop."""
+    """Serve bundles until the parent says stop, or Ctrl-C, which reaches the parent too: it alone speaks of that."""
     limit_threads()  # before numpy is imported: its BLAS starts its threads then
     logging.getLogger().addHandler(logging.NullHandler())
-    from apache_beam.runners.worker import sdk_worker_main
+    try:
+        from apache_beam.runners.worker import sdk_worker_main
 
-    sdk_worker_main.main(sys.argv)
+        sdk_worker_main.main(sys.argv)
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
 if __name__ == "__main__":

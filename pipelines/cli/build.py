@@ -10,8 +10,19 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from medvision.pipelines.card.configs import pair_columns
-from medvision.pipelines.cli.common import FAILED, OK, RULES_HELP, add_command, amount, positive, subset
+from medvision.pipelines.cli.common import (
+    FAILED,
+    OK,
+    RULES_HELP,
+    add_command,
+    amount,
+    make_console,
+    new_file,
+    positive,
+    subset,
+)
 from medvision.pipelines.licences import ANY, COMMERCIAL, annotations_only
+from medvision.pipelines.tables import show_table
 from medvision.schemas.dataset import PLANES
 from medvision.schemas.options import CASE_MINUTES, FORMATS, IMAGES, BuildOptions
 from medvision.schemas.rules import RULES
@@ -78,7 +89,7 @@ def add(commands: Any) -> None:
     build.add_argument("--replace", action="store_true", help="replace another release that stands in OUT")
     build.add_argument("--runner", choices=list(DEFAULT_WORKERS), default="direct", help=RUNNER_HELP)
     build.add_argument("--json", action="store_true", help="print the manifest as JSON; all else goes to stderr")
-    build.add_argument("--metrics", default="", metavar="FILE", help="write counters and seconds by stage as JSON")
+    build.add_argument("--metrics", type=new_file, metavar="FILE", help="write counters and seconds by stage as JSON")
 
 
 def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
@@ -102,7 +113,7 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
         worker_gb=arguments.worker_gb,
     )
     workers = arguments.workers or DEFAULT_WORKERS[arguments.runner]
-    progress = Console(stderr=True) if arguments.json else console
+    progress = make_console(stderr=True) if arguments.json else console
     result = run_build(options, workers, rest, progress, arguments.runner)
     manifest = result.manifest
     if manifest is None:
@@ -124,7 +135,7 @@ def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
     """Print the summary table and what was left out; returns the number of dead letters."""
     table = Table(Column("dataset", no_wrap=True))
     for heading in ("cases", "slices", "boxes", "masks", "lesions", "landmarks", "MB", "left out"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     reasons = []
     left_out = 0
     for name, item in manifest["datasets"].items():
@@ -135,7 +146,7 @@ def _show_release(manifest: dict[str, Any], out: str, console: Console) -> int:
         if dead:
             named = ", ".join(f"{count} {reason}" for reason, count in item["dead_letters"].items())
             reasons.append(f"left out of {name}: {named} (see dead_letters/{name}.parquet)")
-    console.print(table)
+    show_table(console, table)
     if withheld := manifest.get("annotations_only"):
         reasons.append(f"annotations only, by licence: {', '.join(withheld)} (a copy that you keep: --private)")
     for line in [*reasons, f"release by rules {manifest['rules']} in {out}: start with README.md there"]:

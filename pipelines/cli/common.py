@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import textwrap
+from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 OK, FAILED, USAGE = 0, 1, 2
 """Exit codes: done; failed, incomplete or different; cannot start as asked."""
+PIPE_COLUMNS = 160
+"""Of a table where neither a terminal nor COLUMNS sets a width."""
 RULES_HELP = "what to measure and keep: a version of upstream, or exact (default: %(default)s)"
 
 
@@ -35,6 +41,14 @@ def add_command(commands: Any, name: str, summary: str, run: Any, examples: str 
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def make_console(stderr: bool = False) -> Console:
+    """A console that prints text as it is: a colon before and after a word makes no emoji of it."""
+    console = Console(stderr=stderr, emoji=False)
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        console.width = PIPE_COLUMNS
+    return console
 
 
 def _wrapped(text: str) -> str:
@@ -68,6 +82,16 @@ def amount(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
     return number
+
+
+def new_file(text: str) -> Path:
+    """A type of argument: a file to be written, in a folder that stands; asked before any work is done."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} needs the folder {str(path.parent)!r}; make it first")
+    return path
 
 
 def positive(text: str) -> int:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from medvision.pipelines.cli.common import OK, add_command
+from medvision.pipelines.tables import show_table
 
 
 def add(commands: Any) -> None:
@@ -49,5 +50,5 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
         numbers = [f"{row[name]:,}" for name in ("tasks", "lesion_tasks", "images_published", "masks_published")]
         modalities = ", ".join(row["modalities"])  # type: ignore[arg-type]
         table.add_row(str(row["name"]), modalities, *numbers, str(row["access"]), str(row["licence"]))
-    console.print(table)
+    show_table(console, table)
     return OK

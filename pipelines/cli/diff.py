@@ -8,10 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from medvision.pipelines.cli.common import add_command
+from medvision.pipelines.cli.common import add_command, new_file
 from medvision.schemas.rules import RULES
 
 SAME, DIFFERENT = 0, 1
+STDOUT = Path("-")
 
 
 def add(commands: Any) -> None:
@@ -27,8 +28,8 @@ def add(commands: Any) -> None:
     )
     diff.add_argument("releases", nargs="+", metavar="OUT", help="two releases, or one with --rules")
     diff.add_argument("--rules", nargs=2, metavar=("V", "W"), help=f"measure one release by two of {', '.join(RULES)}")
-    diff.add_argument("--json", metavar="FILE", help="write the whole report; - prints it alone")
-    diff.add_argument("--plot", metavar="FILE.png", help="draw changes in mm and counts by cause")
+    diff.add_argument("--json", type=_report, metavar="FILE", help="write the whole report; - prints it alone")
+    diff.add_argument("--plot", type=new_file, metavar="FILE.png", help="draw changes in mm and counts by cause")
     diff.add_argument("--limit", type=int, default=0, metavar="N", help="compare the first N cases of each dataset")
     diff.add_argument("--hash", action="store_true", help="print both content hashes (decodes every image)")
 
@@ -51,11 +52,15 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
     if arguments.plot:
         from medvision.pipelines.diff.plot import plot_png
 
-        Path(arguments.plot).write_bytes(plot_png(report))
-    if arguments.json == "-":
+        arguments.plot.write_bytes(plot_png(report))
+    if arguments.json == STDOUT:
         console.print(report.to_json(), markup=False, highlight=False, soft_wrap=True, end="")
         return DIFFERENT if report.different else SAME
     if arguments.json:
-        Path(arguments.json).write_text(report.to_json())
+        arguments.json.write_text(report.to_json())
     show_diff(report, console)
     return DIFFERENT if report.different else SAME
+
+
+def _report(text: str) -> Path:
+    return STDOUT if text == str(STDOUT) else new_file(text)

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from medvision.pipelines.cli.common import FAILED, OK, add_command, positive
+from medvision.pipelines.cli.common import FAILED, OK, add_command, make_console, positive
+from medvision.pipelines.tables import show_table
 from medvision.schemas.dataset import Dataset
 
 NEEDS_HAND = {"denied", "no_token", "not_given"}
@@ -60,18 +61,22 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
         raise ValueError("--to ROOT says where the datasets go")
     if "://" in arguments.to:
         raise ValueError(f"--to {arguments.to} is not a local folder: fetch to one, and copy it on")
+    if Path(arguments.to).is_file():
+        raise ValueError(f"--to {arguments.to} is a file; name a folder")
     from medvision.pipelines.fetch.run import chosen_sources
 
     for dataset in datasets:
         chosen_sources(dataset, tuple(arguments.task))
     if arguments.dry_run:
-        return _plan(datasets, arguments, console)
+        return _plan(datasets, tuple(arguments.task), arguments.to, arguments.json, console)
     return _fetch(datasets, arguments, console)
 
 
 def _named(names: list[str], listing: bool) -> list[Dataset]:
     from medvision.sources.registry import DATASETS, find_dataset
 
+    if "all" in names and len(names) > 1:
+        raise ValueError("`all` stands alone, in the place of names")
     if names == ["all"]:
         return [dataset for dataset in DATASETS.values() if dataset.origin and dataset.origin.access == "open"]
     if not names and listing:
@@ -110,7 +115,7 @@ def _fetch(datasets: list[Dataset], arguments: argparse.Namespace, console: Cons
     given = Path(arguments.given) if arguments.given else None
     if given is not None and not given.is_dir():
         raise FileNotFoundError(f"--from {arguments.given} is not a folder")
-    told = Console(stderr=True) if arguments.json else console
+    told = make_console(stderr=True) if arguments.json else console
     token = _token(datasets, arguments)
     outcomes: list[Outcome] = []
     transfer = Transfer(Client(), arguments.connections)
@@ -151,15 +156,21 @@ def _outcome_row(outcome: Any) -> dict[str, Any]:
     return {"dataset": outcome.dataset, "fetched": outcome.fetched, "there": outcome.stood, "faults": faults}
 
 
-def _plan(datasets: list[Dataset], arguments: argparse.Namespace, console: Console) -> int:
+def _plan(datasets: list[Dataset], parts: tuple[str, ...], root: str, as_json: bool, console: Console) -> int:
     from medvision.pipelines.fetch.run import chosen_sources
-    from medvision.pipelines.fetch.sources import instructions, source_line, source_row
+    from medvision.pipelines.fetch.sources import instructions, source_line
 
-    parts, root = tuple(arguments.task), arguments.to
-    if arguments.json:
-        chosen = {dataset.name: chosen_sources(dataset, parts) for dataset in datasets}
-        rows = [source_row(dataset) | {"sources": list(map(source_line, chosen[dataset.name]))} for dataset in datasets]
-        console.print_json(json.dumps(rows))
+    plans = [
+        {
+            "dataset": dataset.name,
+            "to": f"{root}/{dataset.name}",
+            "access": dataset.origin.access if dataset.origin else "by hand",
+            "sources": [source_line(source) for source in chosen_sources(dataset, parts)],
+        }
+        for dataset in datasets
+    ]
+    if as_json:
+        console.print_json(json.dumps(plans))
         return OK
     for dataset in datasets:
         lines = [f"{dataset.name} to {root}/{dataset.name}:"]
@@ -188,5 +199,5 @@ def _list(datasets: list[Dataset], as_json: bool, console: Console) -> int:
         size = "" if row["bytes"] is None else f"{'' if row['bytes_exact'] else '~'}{row['bytes'] / 1e9:,.1f}"
         cells = (row["access"], row["from"], size, row["checked_by"], row["licence"], row["missing"])
         table.add_row(row["dataset"], *(str(cell) for cell in cells))
-    console.print(table)
+    show_table(console, table)
     return OK

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from medvision.pipelines.cli.common import OK, add_command
+from medvision.pipelines.cli.common import OK, add_command, new_file
 from medvision.pipelines.graph.model import Graph
 
 SUFFIXES = (".svg", ".dot", ".mmd", ".json")
@@ -75,7 +75,7 @@ def _json(graph: Graph) -> str:
 
 
 def _drawn(text: str) -> Path:
-    path = Path(text)
+    path = new_file(text)
     if path.suffix not in SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text!r} ends in none of {', '.join(SUFFIXES)}")
     return path

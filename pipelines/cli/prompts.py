@@ -17,7 +17,7 @@ MOST_SIDE = 8192
 SHOWN_LEFT_OUT = 8
 EXAMPLES = """
 medvision prompts release --to prompts --config 'KiTS23_*' --split test
-medvision prompts release --to prompts --image-size 896x896 --processor qwen2.5-vl --per-config 1000
+medvision prompts release --to resized --image-size 896x896 --processor qwen2.5-vl --per-config 1000
 medvision prompts release --to lines --format jsonl --kind box lesion --orientation radiological
 medvision prompts release --to own --templates questions.toml --targets exact
 """

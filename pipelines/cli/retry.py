@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from medvision.pipelines.cli.build import DEFAULT_WORKERS, RUNNER_HELP, WORKERS_HELP
-from medvision.pipelines.cli.common import FAILED, OK, add_command, positive
+from medvision.pipelines.cli.common import FAILED, OK, add_command, make_console, positive
+from medvision.pipelines.tables import show_table
 
 EXAMPLES = """
 medvision retry release --raw ROOT
@@ -46,7 +47,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int:
     from medvision.pipelines.retry import retry
 
-    progress = Console(stderr=True) if arguments.json else console
+    progress = make_console(stderr=True) if arguments.json else console
     workers = arguments.workers or DEFAULT_WORKERS[arguments.runner]
     done = retry(arguments.out, arguments.raw, workers, arguments.splits_from, rest, progress, arguments.runner)
     if arguments.json:
@@ -59,5 +60,5 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
             for item in items:
                 now = "built" if word == "built" else f"{word} left out: {item.reason}"
                 table.add_row(item.dataset, item.case_id, str(item.task or "all"), now)
-        console.print(table)
+        show_table(console, table)
     return FAILED if done.still or done.new else OK

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "check a release",
         run,
         "medvision validate release\nmedvision validate gs://bucket/release --quick --json",
-        exits="0 sound, 1 not, 2 no release",
+        exits="0 sound, 1 not, or no release",
     )
     validate.add_argument("out", metavar="OUT", help="folder or URL of the release")
     level = validate.add_mutually_exclusive_group()

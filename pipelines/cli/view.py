@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from medvision.pipelines.cli.common import OK, add_command, positive
+from medvision.pipelines.cli.common import OK, add_command, new_file, positive
 
 EXAMPLES = """\
 medvision view release KiTS23-case_00000-t01-axial-0123
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     )
     view.add_argument("out", metavar="OUT", help="folder or URL of the release")
     view.add_argument("row_id", metavar="ROW_ID", help="a slice_id or pair_id")
-    view.add_argument("--out", dest="to", type=Path, metavar="FILE.png", help="(default: ROW_ID.png, here)")
+    view.add_argument("--out", dest="to", type=new_file, metavar="FILE.png", help="(default: ROW_ID.png, here)")
     view.add_argument(
         "--orientation", choices=["radiological", "array"], default="radiological", help="(default: %(default)s)"
     )

@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from medvision.pipelines.diff.report import Diff, Half
 from medvision.pipelines.diff.tally import ANY, UNEXPLAINED, Key
+from medvision.pipelines.tables import show_table
 
 STATES = {"only_a": "only in A", "only_b": "only in B", "changed": "changed"}
 
@@ -24,9 +25,9 @@ def show_diff(report: Diff, console: Console) -> None:
     for name, one, other in report.switches:
         _line(console, f"   {name}: {one} in A, {other} in B")
     if report.tally.different:
-        console.print(_differences(report))
+        show_table(console, _differences(report))
     if report.moved:
-        console.print(_moves(report))
+        show_table(console, _moves(report))
     _examples(report, console)
     for title, lines in (
         ("not tested", report.not_tested),

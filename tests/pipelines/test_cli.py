@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import shtab
 
 from medvision.pipelines.cli.completion import SHELLS
 from medvision.pipelines.main import COMMANDS, main, make_parser
@@ -68,6 +69,13 @@ def test_bash_completes_commands_and_options(capsys: pytest.CaptureFixture[str])
     )
     shown = subprocess.run(["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True, timeout=60)
     assert shown.stdout.splitlines() == ["validate", "--private"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_completion_script_is_printed_as_it_was_made(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """zsh's has words between colons, which rich takes for names of emoji."""
+    main(["completion", shell])
+    assert capsys.readouterr().out == shtab.complete(make_parser(), shell=shell)
 
 
 def test_validate_prints_json(built: Any, capsys: pytest.CaptureFixture[str]) -> None:

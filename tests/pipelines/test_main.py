@@ -1,20 +1,25 @@
 """The command line: what it prints, where, and its exit codes."""
 
+import errno
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from medvision.pipelines import main as main_module
 from medvision.pipelines import preflight
+from medvision.pipelines import stats as stats_module
+from medvision.pipelines.cli.common import PIPE_COLUMNS, make_console
 from medvision.pipelines.main import main
 from medvision.pipelines.run import BuildResult
+from medvision.schemas.failures import KEPT
 from medvision.sources.registry import DATASETS
 from medvision.transforms import shard
 
@@ -346,12 +351,104 @@ def test_inspect_of_an_unknown_slice_is_a_usage_error(built, capsys):
 
 
 def test_a_narrow_pipe_folds_and_loses_no_text(capsys, monkeypatch):
-    monkeypatch.setattr(main_module, "PIPE_COLUMNS", 60)
+    monkeypatch.setenv("COLUMNS", "60")
     main(["datasets"])
     narrow = capsys.readouterr().out
     assert max(map(len, narrow.splitlines())) <= 60
     assert all(name in narrow for name in DATASETS)
     assert "…" not in narrow
+    assert f"images {DATASETS['KiTS23'].images_published:,}" in narrow
+
+
+def test_a_pipe_without_a_width_takes_whole_tables_on_stderr_too(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert [make_console(stderr).width for stderr in (False, True)] == [PIPE_COLUMNS] * 2
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("file", "is a file; name a folder"),
+        ("file/below", "which is a file; name a folder"),
+        ("raw", "would mix with the raw data"),
+        ("raw/KiTS23/out", "would mix with the raw data"),
+        (".", "would mix with the raw data"),
+    ],
+)
+def test_a_release_lies_in_a_folder_apart_from_the_raw_data(tmp_path, capsys, place, why):
+    (tmp_path / "raw" / "ACDC").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    assert main(["build", "ACDC", "--raw", str(tmp_path / "raw"), "--out", str(tmp_path / place)]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["build", "--raw", "raw", "--out", "out"], ["fetch", "--to", "raw"]])
+def test_all_stands_alone(capsys, command):
+    assert main([command[0], "all", "ACDC", *command[1:]]) == 2
+    assert "`all` stands alone" in capsys.readouterr().err
+
+
+def test_a_folder_that_lets_nothing_be_written_is_told_before_a_build(build, out, monkeypatch):
+    monkeypatch.setattr(preflight.os, "access", lambda place, mode: Path(place) != out.parent)
+    code, _, errors = build(*QUICK)
+    assert code == 2
+    assert f"{out.parent} lets nothing be written; name another folder" in errors
+
+
+def test_a_folder_of_plans_that_is_not_there_is_told_before_a_build(build, tmp_path):
+    code, _, errors = build("--splits-from", str(tmp_path / "nowhere"))
+    assert code == 2
+    assert errors == f"medvision build: --splits-from {tmp_path / 'nowhere'} is not a folder\n"
+
+
+@pytest.mark.parametrize(("place", "why"), [("", "is a folder; name a file"), ("none/m.json", "make it first")])
+def test_a_file_that_cannot_be_written_is_told_before_a_build(tmp_path, capsys, place, why):
+    with pytest.raises(SystemExit) as stopped:
+        main(["build", "ACDC", "--raw", "raw", "--out", "out", "--metrics", str(tmp_path / place)])
+    assert stopped.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "a/b: Permission denied; mend that, or name"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a/b"),
+            1,
+            "a/b: No space left on device; mend that, or name",
+        ),
+        (KeyboardInterrupt(), 1, "stopped"),
+    ],
+)
+def test_what_the_system_or_the_user_stops_is_told_in_one_line(monkeypatch, capsys, error, code, line):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(stats_module, "count_release", fail)
+    assert main(["stats", "release"]) == code
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"medvision stats: {line}")
+    assert len(errors.splitlines()) == 1
+
+
+def test_an_interrupted_build_is_told_in_one_line(raw, tmp_path):
+    """Ctrl-C reaches the workers too."""
+    program = "import sys; from medvision.pipelines.main import main; sys.exit(main())"
+    places = ["--raw", str(raw), "--out", str(tmp_path / "out"), "--images", "none"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "build", "ACDC", "KiTS23", *places],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    while not (tmp_path / "out").exists() and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors == f"medvision build: stopped; {KEPT}\n"
 
 
 def test_a_step_that_fails_is_told_in_one_line(build, monkeypatch):

@@ -50,6 +50,20 @@ def test_the_example_of_the_readme(hippocampus, tmp_path, capsys):
     assert "nothing to do" in capsys.readouterr().out
 
 
+def test_a_dry_run_prints_json_of_the_parts_that_were_named(hippocampus, tmp_path, capsys):
+    assert main(["fetch", "MSD", "--task", TASK, "--to", str(tmp_path / "root"), "--dry-run", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["to"] == str(tmp_path / "root" / "MSD")
+    assert len(row["sources"]) == 1
+    assert f"{TASK}.tar -> " in row["sources"][0]
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["fetch", "MSD", "--to", str(tmp_path / "file")]) == 2
+    assert "is a file; name a folder" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_said_with_its_code(hippocampus, tmp_path, capsys):
     assert main(["fetch", "MSD", "--to", str(tmp_path / "root"), "--json"]) == 1
     printed = capsys.readouterr()
