@@ -18,6 +18,10 @@ from medvision.transforms.streams import DEFLATE_LIMIT, Inflating
 HEADER_BYTES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 MAX_VOXEL_BYTES = 16 << 30
 MAX_VOXEL_OFFSET = 1 << 26
+SPACE_UNIT = 0x7
+"""Bits of `xyzt_units` that are of space; the others are of time."""
+MM_OF_UNIT = {1: 1000.0, 3: 0.001}
+"""Metre and micrometre. Everything else is taken for mm: 2 says so, and 0, unknown, is what most programs write."""
 EXTENDER_BYTES = 4
 """Between a single file's header and its voxels at least: they say whether extensions follow."""
 
@@ -30,7 +34,7 @@ class NiftiHeader:
         shape: (i, j, k) or (i, j, k, channel).
         dtype: As stored, in the file's byte order.
         affine: (4, 4) voxel index to RAS mm: sform if its code is positive, else qform, else the pixel sizes.
-        zooms_mm: Voxel sizes as the header states them.
+        zooms_mm: Voxel sizes as the header states them, in mm whatever its unit.
         slope, intercept: value = stored * slope + intercept.
         sha256: Of the header's bytes.
     """
@@ -109,10 +113,9 @@ class NiftiFile:
 
 def _parsed(block: Any) -> NiftiHeader:
     shape, dtype, (slope, intercept) = _shape(block), _dtype(block), _scaling(block)
-    i, j, k = (float(zoom) for zoom in block.get_zooms()[:3])
-    return NiftiHeader(
-        shape, dtype, _affine(block), (i, j, k), slope, intercept, hashlib.sha256(block.binaryblock).hexdigest()
-    )
+    sha256, unit_mm = hashlib.sha256(block.binaryblock).hexdigest(), _unit_mm(block)
+    i, j, k = (float(zoom) * unit_mm for zoom in block.get_zooms()[:3])
+    return NiftiHeader(shape, dtype, _affine(block, unit_mm), (i, j, k), slope, intercept, sha256)
 
 
 def _read_header(source: Inflating) -> tuple[Any, int]:
@@ -165,7 +168,13 @@ def _scaling(header: Any) -> tuple[float, float]:
     return slope, intercept
 
 
-def _affine(header: Any) -> np.ndarray:
+def _unit_mm(header: Any) -> float:
+    return MM_OF_UNIT.get(int(header["xyzt_units"]) & SPACE_UNIT, 1.0)
+
+
+def _affine(header: Any, unit_mm: float) -> np.ndarray:
+    if header["pixdim"][0] >= 0:
+        header["pixdim"][0] = 1  # the standard's handedness of a qform: 0 and all else that is not negative mean 1
     try:
         with np.errstate(all="ignore"):
             # Not get_best_affine, which also takes an sform or qform whose code is negative.
@@ -175,6 +184,6 @@ def _affine(header: Any) -> np.ndarray:
                 affine = header.get_qform()
             else:
                 affine = header.get_base_affine()
-            return np.asarray(affine, dtype=np.float64)
+            return np.asarray(affine, dtype=np.float64) * np.array([[unit_mm], [unit_mm], [unit_mm], [1.0]])
     except (HeaderDataError, ValueError) as error:
         raise DataFault("read", "bad_affine") from error

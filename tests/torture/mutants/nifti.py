@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.nifti1 import unit_codes
 from torture.mutants import any_bytes, any_file
 from torture.mutants.attack import AFFINE, Attack, Files, Rng, Way, on_bytes, sound_voxels, table
 from torture.mutants.truth import Truth, truth_of
@@ -84,7 +85,8 @@ def other_form(content: bytes, rng: Rng) -> tuple[bytes, str]:
     for name in ("quatern_b", "quatern_c", "quatern_d"):
         content = put(content, name, float(rng.choice([0.0, 0.5, -0.5, 0.7, 1.0, 1.00001, 2.0, np.nan])))
     content = put(content, "pixdim", float(rng.choice([1.0, -1.0, 0.0, 7.0])), 0)
-    return put(content, "qoffset_x", float(rng.choice([3.0, np.nan, 1e30]))), "quaternion or no form"
+    content = put(content, "xyzt_units", int(rng.choice([0, 1, 2, 3, 10, 255])))
+    return put(content, "qoffset_x", float(rng.choice([3.0, np.nan, 1e30]))), "quaternion or no form, other units"
 
 
 def odd_scaling(content: bytes, rng: Rng) -> tuple[bytes, str]:
@@ -189,11 +191,18 @@ def _header_of(content: bytes) -> nib.Nifti1Header:
 
 
 def _affine_of(header: nib.Nifti1Header) -> np.ndarray:
-    """By the standard's rule, a form counts where its code is positive; nibabel takes negative codes too."""
+    """By the standard's rules, which nibabel leaves to others: a form counts where its code is positive, a qform is
+    left-handed where pixdim[0] is negative, and lengths are in the unit that the header names.
+    """
+    header = header.copy()
+    header["pixdim"][0] = 1 if header["pixdim"][0] >= 0 else header["pixdim"][0]
     if header["sform_code"] > 0:
-        return np.asarray(header.get_sform(), np.float64)
-    form = header.get_qform() if header["qform_code"] > 0 else header.get_base_affine()
-    return np.asarray(form, np.float64)
+        form = header.get_sform()
+    else:
+        form = header.get_qform() if header["qform_code"] > 0 else header.get_base_affine()
+    space = int(header["xyzt_units"]) & 7
+    mm = {unit_codes["meter"]: 1000.0, unit_codes["micron"]: 0.001}.get(space, 1.0)
+    return np.diag([mm, mm, mm, 1.0]) @ np.asarray(form, np.float64)
 
 
 def gunzip(content: bytes) -> bytes:

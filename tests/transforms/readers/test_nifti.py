@@ -10,6 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_sources import read_ras
@@ -185,6 +186,37 @@ def test_a_left_handed_qform_flips_the_third_axis() -> None:
     turned = {**QFORM, "pixdim": (-1.0, 0.75, 1.5, 4.0, 1, 1, 1, 1)}
     volume = read(file_of(voxels(), sform_code=0, qform_code=1, **turned))
     np.testing.assert_allclose(volume.affine[:3, 2], (0.0, 0.0, -4.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("first", [0.0, 7.0])
+def test_a_qform_is_right_handed_unless_the_header_says_otherwise(first: float) -> None:
+    """As nibabel and ITK read it; -2 they take for 1 and for -1, and NaN is damage."""
+    fields = {"sform_code": 0, "qform_code": 1, **QFORM}
+    content = file_of(voxels(), **{**fields, "pixdim": (first, 0.75, 1.5, 4.0, 1, 1, 1, 1)})
+    np.testing.assert_allclose(read(content).affine, QFORM_AFFINE, atol=1e-6)
+    np.testing.assert_array_equal(read(content).affine, by_nibabel(content).affine)
+    for other in (-2.0, np.nan):
+        assert reason_of(file_of(voxels(), **{**fields, "pixdim": (other, 0.75, 1.5, 4.0, 1, 1, 1, 1)})) == "bad_affine"
+
+
+@pytest.mark.parametrize("codes", [(1, 0), (0, 1), (0, 0)])
+@pytest.mark.parametrize(
+    ("unit", "in_mm"), [(0, 1.0), (1, 1000.0), (2, 1.0), (3, 0.001), (8 + 2, 1.0), (16 + 3, 0.001)]
+)
+def test_lengths_are_mm_whatever_the_unit_of_the_header(
+    unit: int, in_mm: float, codes: tuple[int, int], tmp_path: Path
+) -> None:
+    """Against SimpleITK, which heeds the unit; nibabel does not."""
+    form = {"sform_code": codes[0], "qform_code": codes[1], **QFORM}
+    rows = {f"srow_{'xyz'[n]}": tuple(QFORM_AFFINE[n]) for n in range(3)}
+    (tmp_path / "a.nii").write_bytes(content := file_of(voxels(), xyzt_units=unit, **form, **rows))
+    volume, image = read(content), SimpleITK.ReadImage(str(tmp_path / "a.nii"))
+    np.testing.assert_allclose(volume.zooms_mm, np.multiply((0.75, 1.5, 4.0), in_mm), rtol=1e-6)
+    np.testing.assert_allclose(volume.zooms_mm, image.GetSpacing(), rtol=1e-5)
+    if any(codes):  # without a form, ITK and nibabel have frames of their own
+        origin = np.multiply(image.GetOrigin(), (-1, -1, 1))
+        np.testing.assert_allclose(volume.affine[:3, 3], origin, rtol=1e-5)
+        np.testing.assert_allclose(volume.affine[:3, :3], QFORM_AFFINE[:3, :3] * in_mm, rtol=1e-6)
 
 
 def test_a_quaternion_that_is_none_is_a_fault() -> None:
