@@ -18,3 +18,9 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the small real files are absent: no folder {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as a pipe's, whatever COLUMNS says here or in a library that sets it."""
+    monkeypatch.delenv("COLUMNS", raising=False)

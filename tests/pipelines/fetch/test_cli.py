@@ -105,7 +105,7 @@ def test_what_cannot_start_says_why_with_exit_code_2(tmp_path, capsys):
         (["BCV15", "--token-file", str(tmp_path / "bytes"), "--to", "x"], "bytes does not hold one token"),
         (["BCV15", "--token-file", str(tmp_path), "--to", "x"], "Is a directory"),
         (["BCV15", "--token", f"{TOKEN}\u2026", "--to", "x"], "--token does not hold one token"),
-        (["ACDC", "--to", str(tmp_path / "file")], "Not a directory"),
+        (["ACDC", "--to", str(tmp_path / "file" / "below")], "Not a directory"),
     ):
         assert main(["fetch", *arguments]) == 2
         printed = capsys.readouterr()
