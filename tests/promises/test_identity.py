@@ -3,18 +3,20 @@
 import os
 import random
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import fsspec
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 from promises.release_bytes import release_bytes
 from promises.tiny_raw import DATASETS, write_kits_case
 
 from medvision.pipelines.run import run_build
 from medvision.schemas.options import BuildOptions
 from medvision.schemas.record import ShardRecord
+from medvision.transforms import walk
 
 
 @pytest.fixture
@@ -42,15 +44,16 @@ def test_listing_order_leaves_no_trace(
     raw: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = []
-    find = LocalFileSystem.find
 
-    def shuffled(self: LocalFileSystem, path: str, *arguments: Any, detail: bool = False, **options: Any) -> Any:
-        items = list(find(self, path, *arguments, detail=True, **options).items())
+    @contextmanager
+    def shuffled(path: str) -> Iterator[list[os.DirEntry[str]]]:
+        with os.scandir(path) as entries:
+            items = sorted(entries, key=lambda entry: entry.name)
         random.Random(len(orders)).shuffle(items)
-        orders.append([name for name, _ in items])
-        return dict(items) if detail else [name for name, _ in items]
+        orders.append([entry.name for entry in items])
+        yield items
 
-    monkeypatch.setattr(LocalFileSystem, "find", shuffled)
+    monkeypatch.setattr(walk, "os", SimpleNamespace(**{**vars(os), "scandir": shuffled}))
     build(raw, tmp_path / "out")
     assert any(order != sorted(order) for order in orders)
     assert release_bytes(tmp_path / "out") == release_bytes(undisturbed)
