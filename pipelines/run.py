@@ -12,11 +12,8 @@ from medvision.pipelines.memory import largest_case_bytes
 from medvision.pipelines.preflight import check_build, present_datasets
 from medvision.pipelines.standing import peek_manifest
 from medvision.schemas.options import BuildOptions
-from medvision.sources.registry import find_dataset
+from medvision.sources.registry import ALL, find_dataset
 from medvision.transforms.store import Store
-
-ALL = "all"
-"""In place of dataset names: every one that has a folder in the raw root."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,6 @@ def run_build(
     from medvision.runners.launch import Job, check_beam_args
 
     start = time.monotonic()
-    if ALL in options.datasets and len(options.datasets) > 1:
-        raise ValueError(f"`{ALL}` stands alone, in the place of names")
     names = present_datasets(options.raw) if options.datasets == (ALL,) else options.datasets
     by_name = {dataset.name: dataset for dataset in map(find_dataset, names)}
     withheld = () if options.images == "none" else tuple(sorted(set(options.annotations_only) & set(by_name)))

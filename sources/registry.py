@@ -53,6 +53,8 @@ TABLES = (
 )
 _ALL = (*TABLES, *installed_tables([table.name for table in TABLES]))
 DATASETS: dict[str, Dataset] = {table.name: table for table in sorted(_ALL, key=lambda table: table.name)}
+ALL = "all"
+"""In the place of names: every dataset that has a folder in the raw root, or that is open to all."""
 
 
 def find_dataset(name: str) -> Dataset:
@@ -61,6 +63,8 @@ def find_dataset(name: str) -> Dataset:
     Raises:
         ValueError: No dataset has the name; the message lists the known ones and those spelled much like it.
     """
+    if name == ALL:
+        raise ValueError(f"`{ALL}` stands alone, in the place of names, where a command takes it")
     by_key = {known.casefold(): dataset for known, dataset in DATASETS.items()}
     dataset = by_key.get(name.casefold())
     if dataset is not None:

@@ -73,11 +73,9 @@ def run(arguments: argparse.Namespace, rest: list[str], console: Console) -> int
 
 
 def _named(names: list[str], listing: bool) -> list[Dataset]:
-    from medvision.sources.registry import DATASETS, find_dataset
+    from medvision.sources.registry import ALL, DATASETS, find_dataset
 
-    if "all" in names and len(names) > 1:
-        raise ValueError("`all` stands alone, in the place of names")
-    if names == ["all"]:
+    if names == [ALL]:
         return [dataset for dataset in DATASETS.values() if dataset.origin and dataset.origin.access == "open"]
     if not names and listing:
         return list(DATASETS.values())
@@ -160,7 +158,7 @@ def _plan(datasets: list[Dataset], parts: tuple[str, ...], root: str, as_json: b
     from medvision.pipelines.fetch.run import chosen_sources
     from medvision.pipelines.fetch.sources import instructions, source_line
 
-    plans = [
+    plans: list[dict[str, Any]] = [
         {
             "dataset": dataset.name,
             "to": f"{root}/{dataset.name}",
@@ -172,9 +170,8 @@ def _plan(datasets: list[Dataset], parts: tuple[str, ...], root: str, as_json: b
     if as_json:
         console.print_json(json.dumps(plans))
         return OK
-    for dataset in datasets:
-        lines = [f"{dataset.name} to {root}/{dataset.name}:"]
-        lines += [f"  {source_line(source)}" for source in chosen_sources(dataset, parts)]
+    for dataset, plan in zip(datasets, plans, strict=True):
+        lines = [f"{dataset.name} to {plan['to']}:", *(f"  {line}" for line in plan["sources"])]
         if dataset.origin and dataset.origin.access != "open":
             lines += instructions(dataset, root)
         for line in lines:
