@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable
 
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from medvision.pipelines.card.write import card_text
 from medvision.pipelines.croissant.write import croissant_text
+from medvision.pipelines.garbage import collect_garbage
 from medvision.pipelines.lock import PublishLock, PublishLocked
 from medvision.pipelines.publish_note import PublishNote
 from medvision.pipelines.standing import FORMAT, ReleaseStands, check_standing, identity
@@ -39,7 +39,6 @@ from medvision.schemas.record import (
     ShardRecord,
 )
 from medvision.schemas.rows import SCHEMA_VERSION
-from medvision.transforms.notes import attempts_under_way
 from medvision.transforms.pair_files import PairFiles
 from medvision.transforms.pairs import annotation_columns, pair_groups
 from medvision.transforms.plan import ALGORITHM_VERSION
@@ -47,8 +46,6 @@ from medvision.transforms.retries import working
 from medvision.transforms.split import NumberedSplit
 from medvision.transforms.store import Store
 from medvision.transforms.write import EXTENSIONS, ParquetFile, dead_letter_rows
-
-GARBAGE_SECONDS = 24 * 3600
 
 
 def begin(records: list[ShardRecord], options: BuildOptions) -> list[ShardRecord]:
@@ -175,7 +172,7 @@ def finish(
     PublishNote(store, options.run_id).leave(text)
     store.replace(MANIFEST, text)
     store.remove(PUBLISHING)
-    _collect_garbage(store, {file.path for file in files}, records, options.run_id)
+    collect_garbage(store, {file.path for file in files}, records, options.run_id)
     PublishLock(store, options.run_id).release()
     return manifest
 
@@ -262,44 +259,3 @@ def _pair_counts(dataset: str, files: list[PublishedFile]) -> dict[str, int]:
         if file.kind == "pairs" and file.dataset == dataset:
             counts[kind_of_config(file.path.split("/")[1])] += file.rows
     return dict(sorted(counts.items()))
-
-
-def _collect_garbage(store: Store, published: set[str], records: list[ShardRecord], run_id: str) -> None:
-    """Remove what an older release left under published folders, unfinished files beside the manifest, and attempts
-    that no record of this build names.
-
-    Shards of other builds stay for a day, since another build may be using them; so do attempts whose case is in hand.
-    """
-    garbage = [
-        name
-        for folder in (*PUBLISHED_KINDS, "pairs", PLANS, "dead_letters")
-        for name in store.names(folder, partial=True)
-        if name not in published
-    ]
-    garbage += store.unfinished()
-    live_keys = {record.shard.key for record in records}
-    live = {file.path for record in records for file in record.files}
-    live |= {record.shard.plan for record in records}
-    live |= {f"{SHARD_STORE}/{r.shard.key}/record-{r.shard.fingerprint}.json" for r in records}
-    oldest = time.time() - GARBAGE_SECONDS
-    names = store.names(SHARD_STORE, partial=True)
-    under_way = attempts_under_way(store, names, run_id)
-    for name in names:
-        if name in live:
-            continue
-        key, _, rest = name.removeprefix(f"{SHARD_STORE}/").partition("/")
-        ours = key in live_keys and rest.partition("/")[0] not in under_way
-        if ours or _is_older(store, name, oldest):
-            garbage.append(name)
-    for name in garbage:
-        store.remove(name)
-    for folder in sorted({name.rpartition("/")[0] for name in garbage}, reverse=True):
-        store.remove_empty(folder)
-
-
-def _is_older(store: Store, name: str, oldest: float) -> bool:
-    """Whether a file of another build is garbage by its time; one that its build has removed meanwhile is none."""
-    try:
-        return store.modified(name) < oldest
-    except FileNotFoundError:
-        return False

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from miniature import write_miniature
 
-from medvision.pipelines import preflight, publish, publish_steps
+from medvision.pipelines import garbage, preflight, publish, publish_steps
 from medvision.pipelines.lock import LOCK, PublishLocked
 from medvision.pipelines.release import ReleaseError, open_release
 from medvision.pipelines.run import run_build
@@ -133,7 +133,7 @@ def test_building_again_reuses_every_shard(own, built):
 
 def test_garbage_of_an_older_release_is_removed(own):
     out = Path(own.out)
-    old = time.time() - publish.GARBAGE_SECONDS - 3600
+    old = time.time() - garbage.GARBAGE_SECONDS - 3600
     for name, age in ((".shards/oldkey/attempt-1/data.parquet", old), (".shards/newkey/attempt-1/x", time.time())):
         (out / name).parent.mkdir(parents=True)
         (out / name).write_bytes(b"")
@@ -253,14 +253,14 @@ def test_what_another_build_takes_back_while_garbage_is_collected_ends_no_publis
             notes.release()
         return found
 
-    real = publish._collect_garbage
+    real = publish.collect_garbage
 
     def collect(*arguments):
         notes.hold("case")
         monkeypatch.setattr(Store, "names", listed)
         real(*arguments)
 
-    monkeypatch.setattr(publish, "_collect_garbage", collect)
+    monkeypatch.setattr(publish, "collect_garbage", collect)
     run_build(own)
     assert published(Path(own.out)) == published(built.out)
     assert not (Path(own.out) / LOCK).exists()

@@ -96,7 +96,7 @@ STAGES: dict[str, tuple[Any, str, Callable[..., bool], int]] = {
     "mid-pairs": (PairFiles, "add", _always, 3),
     "before the manifest": (Store, "replace", _path_is(MANIFEST), 1),
     "before .publishing goes": (Store, "remove", _path_is(PUBLISHING), 1),
-    "before garbage": (publish, "_collect_garbage", _always, 1),
+    "before garbage": (publish, "collect_garbage", _always, 1),
 }
 """Stage: where the call is looked up, its name, which calls count, and the number of the call that is not made."""
 
